@@ -1,0 +1,49 @@
+"""Initial weights: plain functions `(rng, shape) -> float32 array`.
+
+A weight's last axis counts the units that it feeds and the axes before it what each of them reads, so
+fan_in = c_in kh kw for a kernel `(kh, kw, c_in, c_out)` and d_in for a matrix `(d_in, d_out)`. (Leaving kh kw out
+of a convolution's fan-in makes its outputs sqrt(kh kw) times too large.)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from functional_nn.layer import Shape
+
+__all__ = ["fans", "glorot_uniform", "he_normal", "lecun_normal", "zeros"]
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Return `(fan_in, fan_out)` of a weight; raises `ValueError` for fewer than two axes."""
+    if len(shape) < 2:
+        raise ValueError(f"a weight of shape {shape} has no fan-in: expected (d_in, d_out) or (kh, kw, c_in, c_out)")
+    receptive = math.prod(shape[:-2])
+    return receptive * shape[-2], receptive * shape[-1]
+
+
+def glorot_uniform(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Draw from U(-a, a), a = sqrt(6 / (fan_in + fan_out)), for sigmoid and tanh (Glorot and Bengio 2010, eq. 16)."""
+    limit = math.sqrt(6.0 / sum(fans(shape)))
+    return (limit * (2.0 * rng.random(shape) - 1.0)).astype(np.float32)
+
+
+def he_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Draw from N(0, 2 / fan_in), for ReLU and its kin (He et al. 2015, eq. 10)."""
+    return _normal(rng, shape, 2.0)
+
+
+def lecun_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Draw from N(0, 1 / fan_in) (LeCun et al. 1998, Efficient BackProp, eq. 16)."""
+    return _normal(rng, shape, 1.0)
+
+
+def zeros(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Return zeros and draw nothing: the usual start of a bias."""
+    return np.zeros(shape, np.float32)
+
+
+def _normal(rng: np.random.Generator, shape: Shape, gain: float) -> np.ndarray:
+    return (math.sqrt(gain / fans(shape)[0]) * rng.standard_normal(shape)).astype(np.float32)

@@ -1,0 +1,210 @@
+"""Two-dimensional convolution (cross-correlation, as the field has it; LeCun et al. 1998, section II-A).
+
+    y[n, i, j, o] = b[o] + sum over u, v, c of  x[n, i stride + u, j stride + v, c] w[u, v, c, o]
+
+How it is computed. Images are (n, h, w, c) to the caller; in memory they lie as (h, c, w, n), batch innermost,
+which is how this layer returns them (as a transposed view), so that a stack of layers never transposes. One axis
+of the kernel is expanded: for each of the kw columns v, the columns v, v + stride, ... of x are copied side by
+side. In the expanded array the rows i .. i + kh are one contiguous matrix, so all windows of output row i are
+read in place, and row blocks overlap:
+
+      expanded, one line an image row         the matrix of output row 1 (kh = 3)
+      row 0   [c kw, ow n]
+      row 1   [c kw, ow n]  \\
+      row 2   [c kw, ow n]   }----------->    (kh c kw, ow n)  =  w^T (c_out, kh c kw) @ it  ->  y row 1
+      row 3   [c kw, ow n]  /                                     as (c_out, ow n)
+      row 4   [c kw, ow n]
+
+Each product is small enough for the second-level cache, and memory grows by kw, not kh kw.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from functional_nn.initializers import glorot_uniform, zeros
+from functional_nn.layer import (
+    Init,
+    Layer,
+    Params,
+    Pullback,
+    Shape,
+    ShapeError,
+    check_cotangent,
+    check_floats,
+    check_image,
+    check_params,
+    configured,
+)
+from functional_nn.layers._arguments import Padding, Pair, as_margins, as_pair, count, pair, windows_along
+from functional_nn.layers._arguments import padding as checked_padding
+
+NAMES = frozenset({"w", "b"})
+
+
+def conv2d(
+    filters: int,
+    kernel: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    w_init: Init = glorot_uniform,
+    b_init: Init = zeros,
+) -> Layer:
+    """Return the layer x (n, h, w, c) -> y (n, oh, ow, filters), oh = (top + h + bottom - kh) // stride + 1.
+
+    Parameters: w (kh, kw, c, filters), b (filters,). `kernel` and `stride` are ints or (height, width); `padding`
+    is an int or ((top, bottom), (left, right)), of zeros. Raises `ValueError` for a bad argument, and for an input
+    that is no image or smaller than the kernel.
+    """
+    config = {
+        "filters": count("conv2d", "filters", filters),
+        "kernel": pair("conv2d", "kernel", kernel),
+        "stride": pair("conv2d", "stride", stride),
+        "padding": checked_padding("conv2d", padding),
+        "w_init": w_init,
+        "b_init": b_init,
+    }
+    return configured("conv2d", config, init=init, output_shape=output_shape, apply=apply, vjp=vjp)
+
+
+def init(
+    rng: np.random.Generator,
+    input_shape: Shape,
+    *,
+    filters: int,
+    kernel: Pair,
+    w_init: Init = glorot_uniform,
+    b_init: Init = zeros,
+) -> Params:
+    """Return {"w": w_init (kh, kw, c, filters), "b": b_init (filters,)}."""
+    check_image("conv2d", input_shape)
+    return {"w": w_init(rng, (*as_pair(kernel), input_shape[2], filters)), "b": b_init(rng, (filters,))}
+
+
+def output_shape(input_shape: Shape, *, filters: int, kernel: Pair, stride: Pair = 1, padding: Padding = 0) -> Shape:
+    """Return (oh, ow, filters); raises `ShapeError` where the kernel does not fit."""
+    check_image("conv2d", input_shape)
+    g = _geometry((0, *input_shape), (*as_pair(kernel), input_shape[2], filters), stride, padding)
+    return (g.oh, g.ow, filters)
+
+
+def apply(params: Params, x: np.ndarray, *, stride: Pair = 1, padding: Padding = 0) -> np.ndarray:
+    """Return y (n, oh, ow, filters) of x (n, h, w, c)."""
+    return _forward(params, x, stride, padding)[0]
+
+
+def vjp(
+    params: Params,
+    x: np.ndarray,
+    *,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    key: object = None,
+    wrt_x: bool = True,
+) -> tuple[np.ndarray, Pullback]:
+    """Return y and the pullback; what it keeps is the expanded input, kw / stride times the size of x."""
+    y, windows, g = _forward(params, x, stride, padding)
+    w, shape = params["w"], y.shape
+
+    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+        check_cotangent("conv2d", dy, shape, w.dtype)
+        rows = np.ascontiguousarray(dy.transpose(1, 3, 2, 0)).reshape(g.oh, g.c_out, g.ow * g.n)
+        dw = np.matmul(windows, rows.transpose(0, 2, 1)).sum(axis=0)  # (kh c kw, ow n) @ (ow n, c_out)
+        db = rows.sum(axis=(0, 2))
+        dw = dw.reshape(g.kh, g.c, g.kw, g.c_out).transpose(0, 2, 1, 3)
+        return {"w": np.ascontiguousarray(dw), "b": db}, _input_cotangent(rows, w, g) if wrt_x else None
+
+    return y, pullback
+
+
+class _Geometry(NamedTuple):
+    n: int
+    h: int
+    w: int
+    c: int
+    c_out: int
+    kh: int
+    kw: int
+    sh: int
+    sw: int
+    top: int
+    left: int
+    padded_h: int
+    oh: int
+    ow: int
+
+
+def _geometry(x_shape: Shape, w_shape: Shape, stride: Pair, padding: Padding) -> _Geometry:
+    (n, h, w, c), (kh, kw, c_in, c_out) = x_shape, w_shape
+    if c != c_in:
+        raise ShapeError("conv2d", f"x has {c} channels, w expects {c_in}")
+    (sh, sw), ((top, bottom), (left, right)) = as_pair(stride), as_margins(padding)
+    oh = windows_along("conv2d", "height", top + h + bottom, kh, sh)
+    ow = windows_along("conv2d", "width", left + w + right, kw, sw)
+    return _Geometry(n, h, w, c, c_out, kh, kw, sh, sw, top, left, top + h + bottom, oh, ow)
+
+
+def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> tuple[np.ndarray, np.ndarray, _Geometry]:
+    check_params("conv2d", params, NAMES)
+    w, b = params["w"], params["b"]
+    check_floats("conv2d", x, w, b)
+    if x.ndim != 4 or w.ndim != 4 or b.shape != w.shape[3:]:
+        raise ShapeError(
+            "conv2d",
+            f"x has shape {x.shape}, w {w.shape}, b {b.shape}; "
+            "expected (n, height, width, c), (kh, kw, c, filters), (filters,)",
+        )
+    g = _geometry(x.shape, w.shape, stride, padding)
+    windows = _windows(x, g)
+    y = w.transpose(3, 0, 2, 1).reshape(g.c_out, -1) @ windows  # (c_out, kh c kw) @ (oh, kh c kw, ow n)
+    y += b[:, None]
+    return y.reshape(g.oh, g.c_out, g.ow, g.n).transpose(3, 0, 2, 1), windows, g
+
+
+def _windows(x: np.ndarray, g: _Geometry) -> np.ndarray:
+    """Return the matrices (oh, kh c kw, ow n) of the drawing above: a view of overlapping rows, not to be written."""
+    expand = np.empty if (g.h, g.w) == (g.padded_h, (g.ow - 1) * g.sw + g.kw) else np.zeros
+    expanded = expand((g.padded_h, g.c, g.kw, g.ow, g.n), x.dtype)
+    rows = x.transpose(1, 3, 2, 0)  # (h, c, w, n): contiguous where x came from a convolution
+    for v in range(g.kw):
+        to, columns = _columns(v, g)
+        expanded[g.top : g.top + g.h, :, v, to] = rows[:, :, columns]
+    row = g.c * g.kw * g.ow * g.n * x.itemsize
+    shape = (g.oh, g.kh * g.c * g.kw, g.ow * g.n)
+    return np.ndarray(shape, x.dtype, expanded, strides=(g.sh * row, g.ow * g.n * x.itemsize, x.itemsize))
+
+
+def _input_cotangent(dy: np.ndarray, w: np.ndarray, g: _Geometry) -> np.ndarray:
+    """Return dx of dy (oh, c_out, ow n): convolve dy with the kernel flipped over its rows, then fold the columns.
+
+    dy is spread over its stride and padded by kh - 1 rows, so that row r of the padded image takes the rows
+    r .. r + kh of it; only the image's own rows are computed.
+    """
+    spread = np.zeros((g.padded_h + g.kh - 1, g.c_out, g.ow * g.n), dy.dtype)
+    spread[g.kh - 1 : g.kh + (g.oh - 1) * g.sh : g.sh] = dy
+    row = g.c_out * g.ow * g.n * dy.itemsize
+    blocks = np.ndarray(
+        (g.h, g.kh * g.c_out, g.ow * g.n),
+        dy.dtype,
+        spread,
+        offset=g.top * row,
+        strides=(row, g.ow * g.n * dy.itemsize, dy.itemsize),
+    )
+    flipped = w[::-1].transpose(2, 1, 0, 3).reshape(g.c * g.kw, g.kh * g.c_out)
+    expanded = flipped @ blocks  # (c kw, kh c_out) @ (h, kh c_out, ow n)
+    expanded = expanded.reshape(g.h, g.c, g.kw, g.ow, g.n)
+    dx = np.zeros((g.h, g.c, g.w, g.n), dy.dtype)
+    for v in range(g.kw):
+        to, columns = _columns(v, g)
+        dx[:, :, columns] += expanded[:, :, v, to]
+    return dx.transpose(3, 0, 2, 1)
+
+
+def _columns(v: int, g: _Geometry) -> tuple[slice, slice]:
+    """Return the output columns j whose window has its column v on the image, and those columns of the image."""
+    first = max(0, -((v - g.left) // g.sw))
+    last = max(first, min(g.ow, (g.w - 1 + g.left - v) // g.sw + 1))
+    start = v - g.left + first * g.sw
+    return slice(first, last), slice(start, start + (last - first) * g.sw, g.sw)

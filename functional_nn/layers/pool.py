@@ -1,0 +1,181 @@
+"""Pooling over windows: the maximum, or the mean (LeCun et al. 1998, section II-B; Ranzato et al. 2007).
+
+Both are separable, so each runs along the width and then along the height, on slices of x that NumPy reads in
+x's own memory order. Windows may overlap; rows and columns that no whole window covers are left out (floor).
+A maximum that several entries share gives its whole gradient to the first of them in row-major order: the first
+column within each row, then the first row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from functional_nn.layer import (
+    Layer,
+    Params,
+    Pullback,
+    Shape,
+    ShapeError,
+    check_cotangent,
+    check_floats,
+    check_image,
+    check_params,
+    configured,
+)
+from functional_nn.layers._arguments import Pair, as_pair, pair, windows_along
+
+HEIGHT, WIDTH = 1, 2
+Along = Callable[[np.ndarray, int, int, int], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]
+
+
+def max_pool(window: Pair, stride: Pair | None = None) -> Layer:
+    """Return the layer of each window's maximum, x (n, h, w, c) -> (n, oh, ow, c), oh = (h - window) // stride + 1.
+
+    `window` and `stride` are ints or (height, width); the stride is the window where not given. Raises `ValueError`
+    for a bad argument, and for an input that is no image or smaller than the window.
+    """
+    config = _config("max_pool", window, stride)
+    return configured("max_pool", config, apply=max_pool_apply, vjp=max_pool_vjp, output_shape=max_pool_output_shape)
+
+
+def avg_pool(window: Pair, stride: Pair | None = None) -> Layer:
+    """Return the layer of each window's mean; shapes, arguments and errors are those of `max_pool`."""
+    config = _config("avg_pool", window, stride)
+    return configured("avg_pool", config, apply=avg_pool_apply, vjp=avg_pool_vjp, output_shape=avg_pool_output_shape)
+
+
+def max_pool_output_shape(input_shape: Shape, *, window: Pair, stride: Pair | None = None) -> Shape:
+    """Return (oh, ow, c); raises `ShapeError` where the window does not fit."""
+    return _output_shape("max_pool", input_shape, window, stride)
+
+
+def max_pool_apply(params: Params, x: np.ndarray, *, window: Pair, stride: Pair | None = None) -> np.ndarray:
+    """Return each window's maximum."""
+    return _pool("max_pool", _max_along, params, x, window, stride)[0]
+
+
+def max_pool_vjp(
+    params: Params,
+    x: np.ndarray,
+    *,
+    window: Pair,
+    stride: Pair | None = None,
+    key: object = None,
+    wrt_x: bool = True,
+) -> tuple[np.ndarray, Pullback]:
+    """Return each window's maximum and the pullback, which keeps the winners' positions."""
+    return _pool("max_pool", _max_along, params, x, window, stride, wrt_x)
+
+
+def avg_pool_output_shape(input_shape: Shape, *, window: Pair, stride: Pair | None = None) -> Shape:
+    """Return (oh, ow, c); raises `ShapeError` where the window does not fit."""
+    return _output_shape("avg_pool", input_shape, window, stride)
+
+
+def avg_pool_apply(params: Params, x: np.ndarray, *, window: Pair, stride: Pair | None = None) -> np.ndarray:
+    """Return each window's mean."""
+    return _pool("avg_pool", _mean_along, params, x, window, stride)[0]
+
+
+def avg_pool_vjp(
+    params: Params,
+    x: np.ndarray,
+    *,
+    window: Pair,
+    stride: Pair | None = None,
+    key: object = None,
+    wrt_x: bool = True,
+) -> tuple[np.ndarray, Pullback]:
+    """Return each window's mean and the pullback, which keeps only shapes."""
+    return _pool("avg_pool", _mean_along, params, x, window, stride, wrt_x)
+
+
+def _config(layer: str, window: Pair, stride: Pair | None) -> dict[str, Pair | None]:
+    return {
+        "window": pair(layer, "window", window),
+        "stride": None if stride is None else pair(layer, "stride", stride),
+    }
+
+
+def _output_shape(layer: str, input_shape: Shape, window: Pair, stride: Pair | None) -> Shape:
+    check_image(layer, input_shape)
+    h, w, c = input_shape
+    (kh, kw), (sh, sw) = as_pair(window), as_pair(window if stride is None else stride)
+    return (windows_along(layer, "height", h, kh, sh), windows_along(layer, "width", w, kw, sw), c)
+
+
+def _pool(
+    layer: str,
+    along: Along,
+    params: Params,
+    x: np.ndarray,
+    window: Pair,
+    stride: Pair | None,
+    wrt_x: bool = True,
+) -> tuple[np.ndarray, Pullback]:
+    check_params(layer, params)
+    check_floats(layer, x)
+    if x.ndim != 4:
+        raise ShapeError(layer, f"x has shape {x.shape}, expected (n, height, width, channels)")
+    shape = (len(x), *_output_shape(layer, x.shape[1:], window, stride))
+    (kh, kw), (sh, sw) = as_pair(window), as_pair(window if stride is None else stride)
+    rows, rows_pullback = along(x, WIDTH, kw, sw)
+    y, y_pullback = along(rows, HEIGHT, kh, sh)
+    dtype = x.dtype
+
+    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+        check_cotangent(layer, dy, shape, dtype)
+        return {}, rows_pullback(y_pullback(dy)) if wrt_x else None
+
+    return y, pullback
+
+
+def _max_along(
+    x: np.ndarray, axis: int, window: int, stride: int
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """The maximum over windows along one axis; the first of equal entries wins."""
+    slices = _slices(x.shape, axis, window, stride)
+    y = x[slices[0]].copy(order="K")
+    winner = np.zeros_like(y, np.min_scalar_type(window))
+    for j, at in enumerate(slices[1:], 1):
+        np.copyto(winner, j, where=x[at] > y)
+        np.maximum(y, x[at], out=y)
+    shape = x.shape
+
+    def pullback(dy: np.ndarray) -> np.ndarray:
+        dx = np.zeros_like(winner, dy.dtype, shape=shape)
+        for j, at in enumerate(slices):
+            dx[at] += dy * (winner == j)
+        return dx
+
+    return y, pullback
+
+
+def _mean_along(
+    x: np.ndarray, axis: int, window: int, stride: int
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """The mean over windows along one axis."""
+    slices = _slices(x.shape, axis, window, stride)
+    y = x[slices[0]].copy(order="K")
+    for at in slices[1:]:
+        y += x[at]
+    y *= 1.0 / window
+    shape = x.shape
+
+    def pullback(dy: np.ndarray) -> np.ndarray:
+        share = dy * (1.0 / window)
+        dx = np.zeros_like(share, shape=shape)
+        for at in slices:
+            dx[at] += share
+        return dx
+
+    return y, pullback
+
+
+def _slices(shape: Shape, axis: int, window: int, stride: int) -> list[tuple[slice, ...]]:
+    """Return, for each position in the window, the index of the entries of x that stand there, one a window."""
+    count = (shape[axis] - window) // stride + 1
+    whole = (slice(None),) * axis
+    return [(*whole, slice(j, j + (count - 1) * stride + 1, stride)) for j in range(window)]

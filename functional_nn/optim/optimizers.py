@@ -1,0 +1,48 @@
+"""Optimizers: chains of transformations that end with the learning rate; their weight decay is decoupled."""
+
+from __future__ import annotations
+
+from functional_nn.optim.schedules import Schedule
+from functional_nn.optim.transforms import (
+    Transform,
+    add_decayed_weights,
+    chain,
+    scale_by_adam,
+    scale_by_learning_rate,
+    trace,
+)
+
+__all__ = ["adam", "sgd"]
+
+
+def sgd(
+    learning_rate: float | Schedule, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
+) -> Transform:
+    """Return stochastic gradient descent: v <- momentum v + g, p <- p - learning_rate (v + weight_decay p).
+
+    With `nesterov`, g + momentum v stands in place of v (Sutskever et al. 2013). Raises `ValueError` for a momentum
+    outside [0, 1), or a negative rate or decay.
+    """
+    if nesterov and momentum == 0.0:
+        raise ValueError("sgd: nesterov=True needs a momentum above 0, got 0.0")
+    first = [trace(momentum, nesterov)] if momentum else []
+    return _descent(first, learning_rate, weight_decay)
+
+
+def adam(
+    learning_rate: float | Schedule,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> Transform:
+    """Return Adam (Kingma and Ba 2015), with `weight_decay` AdamW (Loshchilov and Hutter 2019, algorithm 2).
+
+    p <- p - learning_rate (m^ / (sqrt(v^) + eps) + weight_decay p). Raises `ValueError` for b1 or b2 outside [0, 1).
+    """
+    return _descent([scale_by_adam(b1, b2, eps)], learning_rate, weight_decay)
+
+
+def _descent(first: list[Transform], learning_rate: float | Schedule, weight_decay: float) -> Transform:
+    decay = [add_decayed_weights(weight_decay)] if weight_decay else []
+    return chain(*first, *decay, scale_by_learning_rate(learning_rate))

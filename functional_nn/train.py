@@ -1,0 +1,222 @@
+"""Training, evaluation and prediction: pure functions of parameters, data and a seed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from functional_nn import keys, tree
+from functional_nn.data.batching import batches
+from functional_nn.grad import GradFunction, ValueAndGrad, data_parallel
+from functional_nn.layer import Layer, Params
+from functional_nn.losses import Loss
+from functional_nn.optim import Transform, apply_updates
+from functional_nn.parallel import in_order
+from functional_nn.progress import Report, progress_of
+from functional_nn.work import chunk_size
+
+__all__ = ["DivergenceError", "FitResult", "evaluate", "fit", "predict"]
+
+Data = tuple[np.ndarray, np.ndarray]
+BatchTransform = Callable[[np.ndarray, keys.Key | None], np.ndarray]
+PREDICTED_AT_ONCE = 1024
+
+
+class FitResult(NamedTuple):
+    """What training gives: the parameters, the optimizer's state, and a record (a dict) an epoch."""
+
+    params: Params
+    state: Any
+    history: list[dict[str, Any]]
+
+
+class DivergenceError(ArithmeticError):
+    """The loss or a parameter is no longer finite; `result` is the `FitResult` of what was learned before."""
+
+    def __init__(self, message: str, result: FitResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def fit(
+    model: Layer,
+    params: Params,
+    data: Data,
+    *,
+    loss: Loss,
+    optimizer: Transform,
+    epochs: int,
+    batch_size: int,
+    seed: keys.Key,
+    validation: Data | None = None,
+    transform: BatchTransform | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    callback: Callable[[FitResult], bool | None] | None = None,
+) -> FitResult:
+    """Train for `epochs` passes over `data = (x, targets)`, in batches drawn anew from `seed` for each epoch.
+
+    The result follows from the arguments alone, bit for bit, whatever `workers` is (None: all cores).
+    `transform(x, key)` makes each batch's input, so that images may stay uint8; validation calls it with key=None.
+    `history` has a dict an epoch: "epoch" (from 1), "loss" and "accuracy" (means over the epoch's own training
+    passes), "val_loss" and "val_accuracy" (None without `validation`), "seconds" (of training, without
+    validation). An accuracy is nan under a loss that has no notion of it.
+    `callback(result so far)` runs after every epoch, and ends training where it returns True.
+
+    Raises `DivergenceError` where the loss or a parameter is no longer finite, and, before any training,
+    `ValueError` or `TypeError` for data, targets or parameters that do not fit the model and the loss.
+    """
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"fit: {name} is {value}, expected at least 1")
+    settings = _Settings(data, loss, optimizer, batch_size, transform)
+    for name, split in (("data", data), ("validation", validation)):
+        if split is not None:
+            _check_split(name, model, params, split, settings)
+    step = data_parallel(_Transformed(ValueAndGrad(model, loss, outputs=True), transform), workers)
+    result = FitResult(params, optimizer.init(params), [])
+    with progress_of(epochs, -(-len(data[0]) // batch_size), shown=progress) as report:
+        for epoch in range(1, epochs + 1):
+            result = _epoch(result, step, settings, keys.fold(seed, epoch), report)
+            if validation is not None:
+                scores = evaluate(model, result.params, *validation, loss=loss, transform=transform, workers=workers)
+                result.history[-1].update(val_loss=scores["loss"], val_accuracy=scores["accuracy"])
+            report.epoch(result.history[-1])
+            if callback is not None and callback(result):
+                break
+    return result
+
+
+def predict(
+    model: Layer,
+    params: Params,
+    x: np.ndarray,
+    *,
+    transform: BatchTransform | None = None,
+    workers: int | None = None,
+) -> np.ndarray:
+    """Return the model's outputs (n, ...) for x (n, ...), computed chunk by chunk on `workers` threads."""
+    prepare = transform or _as_it_is
+    chunk = min(chunk_size(model, params, x.shape), PREDICTED_AT_ONCE)
+    if len(x) <= chunk:
+        return model.apply(params, prepare(x, None))
+    pieces: list[np.ndarray] = []
+    in_order(
+        lambda i: model.apply(params, prepare(x[i * chunk : (i + 1) * chunk], None)),
+        -(-len(x) // chunk),
+        workers,
+        lambda _, piece: pieces.append(piece),
+    )
+    return np.concatenate(pieces)
+
+
+def evaluate(
+    model: Layer,
+    params: Params,
+    x: np.ndarray,
+    targets: np.ndarray,
+    *,
+    loss: Loss,
+    transform: BatchTransform | None = None,
+    workers: int | None = None,
+) -> dict[str, float]:
+    """Return {"loss": the mean over all examples, "accuracy": the share of right ones, or nan}."""
+    outputs = predict(model, params, x, transform=transform, workers=workers)
+    hits = _hits(loss, outputs, targets)
+    return {"loss": loss.apply(outputs, targets), "accuracy": hits / len(x)}
+
+
+class _Settings(NamedTuple):
+    """What does not change from epoch to epoch."""
+
+    data: Data
+    loss: Loss
+    optimizer: Transform
+    batch_size: int
+    transform: BatchTransform | None
+
+
+@dataclass(frozen=True)
+class _Transformed:
+    """A gradient function of raw batches: the transform runs within it, so within each chunk."""
+
+    grad_fn: ValueAndGrad
+    transform: BatchTransform | None
+
+    @property
+    def model(self) -> Layer:
+        return self.grad_fn.model
+
+    def __call__(self, params: Params, x: np.ndarray, targets: np.ndarray, *, key: keys.Key) -> tuple[Any, Params]:
+        if self.transform is not None:
+            x = self.transform(x, keys.fold(key, 1))
+        return self.grad_fn(params, x, targets, key=keys.fold(key, 0))
+
+
+def _epoch(start: FitResult, step: GradFunction, settings: _Settings, key: keys.Key, report: Report) -> FitResult:
+    """Run one epoch; return its result, with a new record at the end of the history."""
+    result = good = start  # good: the last parameters that gave a finite loss
+    epoch, began = len(start.history) + 1, time.perf_counter()
+    seen, total, hits = 0, 0.0, 0.0
+    for i, (x, targets) in enumerate(batches(*settings.data, settings.batch_size, key)):
+        (value, outputs), grads = step(result.params, x, targets, key=keys.fold(key, i))
+        if not math.isfinite(value):
+            raise _divergence(f"epoch {epoch}, step {i + 1}: the loss is {value}", result.params, grads, good)
+        good = result
+        updates, state = settings.optimizer.update(grads, result.state, result.params)
+        result = FitResult(apply_updates(result.params, updates), state, start.history)
+        seen, total = seen + len(x), total + len(x) * value
+        hits += _hits(settings.loss, outputs, targets)
+        report.step(total / seen, hits / seen)
+    if _first_not_finite(result.params):
+        raise _divergence(f"epoch {epoch}, after its last step", result.params, grads, good)
+    record = {
+        "epoch": epoch,
+        "loss": total / seen,
+        "accuracy": hits / seen,
+        "val_loss": None,
+        "val_accuracy": None,
+        "seconds": time.perf_counter() - began,
+    }
+    return result._replace(history=[*start.history, record])
+
+
+def _divergence(where: str, params: Params, grads: Params, good: FitResult) -> DivergenceError:
+    if path := _first_not_finite(params):
+        what = f"parameter {path} is not finite"
+    elif path := _first_not_finite(grads):
+        what = f"the gradient of {path} is not finite"
+    else:
+        what = "all parameters and gradients are finite"
+    return DivergenceError(
+        f"{where}; {what}. Try a smaller learning rate, or optim.clip_by_global_norm; "
+        "what was learned before is this error's .result",
+        good,
+    )
+
+
+def _check_split(name: str, model: Layer, params: Params, split: Data, settings: _Settings) -> None:
+    """Run one example through the model, and all targets through the loss, before any work is lost."""
+    x, targets = split
+    if len(x) != len(targets) or len(x) == 0:
+        raise ValueError(f"fit: {name} has {len(x)} inputs and {len(targets)} targets, expected as many, at least one")
+    transform = settings.transform or _as_it_is
+    outputs = model.apply(params, transform(x[:1], None))
+    settings.loss.apply(np.zeros((len(x), *outputs.shape[1:]), outputs.dtype), targets)
+
+
+def _as_it_is(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
+    return x
+
+
+def _hits(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
+    return math.nan if loss.hits is None else float(loss.hits(outputs, targets).sum())
+
+
+def _first_not_finite(params: Params) -> str | None:
+    return next((path for path, leaf in tree.items(params) if not np.isfinite(leaf).all()), None)

@@ -1,0 +1,150 @@
+"""Pytrees: nested dicts, lists and tuples of arrays, handled as one value.
+
+Nodes are dict (visited in sorted key order), list, tuple, NamedTuple (its field names are its paths) and None
+(empty); everything else is a leaf. No function here writes to a tree that it is given.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+__all__ = ["flatten", "items", "leaves", "map", "ravel", "size", "zeros_like"]
+
+Tree = Any
+Path = tuple[str, ...]
+
+
+def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
+    """Return the tree of `f(leaf, *leaves at the same place in rest)`, with the nodes of `tree`.
+
+    Raises `TypeError`, naming the path, where a tree of `rest` has other nodes or keys than `tree`.
+    """
+    return _map(f, tree, rest, ())
+
+
+def leaves(tree: Tree) -> list[Any]:
+    """Return the leaves of `tree` in visiting order."""
+    found: list[Any] = []
+    _map(found.append, tree, (), ())
+    return found
+
+
+def items(tree: Tree) -> list[tuple[str, Any]]:
+    """Return `(path, leaf)` for every leaf in visiting order; a path joins keys, indices and fields by dots."""
+    return [(".".join(path), leaf) for path, leaf in _walk(tree, ())]
+
+
+def flatten(tree: Tree) -> tuple[list[Any], Callable[[list[Any]], Tree]]:
+    """Return the leaves and `unflatten(leaves)`, which puts as many leaves back in their places.
+
+    `unflatten` raises `ValueError` when it is given another number of leaves.
+    """
+    found = leaves(tree)
+
+    def unflatten(new: list[Any]) -> Tree:
+        if len(new) != len(found):
+            raise ValueError(f"unflatten: the tree has {len(found)} leaves, got {len(new)}")
+        remaining = iter(new)
+        return map(lambda _: next(remaining), tree)
+
+    return found, unflatten
+
+
+def ravel(tree: Tree) -> tuple[np.ndarray, Callable[[np.ndarray], Tree]]:
+    """Return all entries of `tree` as one vector, and `unravel(vector)`, its inverse.
+
+    All leaves must share one dtype (`TypeError` otherwise: nothing is promoted). `unravel` takes a vector
+    of the same length, of any dtype, and returns a tree of new arrays of that dtype.
+    """
+    named = items(tree)
+    arrays = [np.asarray(leaf) for _, leaf in named]
+    for (path, _), array in zip(named, arrays, strict=True):
+        if array.dtype != arrays[0].dtype:
+            raise TypeError(f"ravel: {named[0][0]} is {arrays[0].dtype}, {path} is {array.dtype}; convert one")
+    vector = np.concatenate([array.ravel() for array in arrays]) if arrays else np.zeros(0)
+    shapes = [array.shape for array in arrays]
+    ends = np.cumsum([0] + [array.size for array in arrays])
+
+    def unravel(flat: np.ndarray) -> Tree:
+        if np.shape(flat) != vector.shape:
+            raise ValueError(f"unravel: expected a vector of shape {vector.shape}, got {np.shape(flat)}")
+        pieces = (
+            flat[start:end].reshape(shape).copy() for start, end, shape in zip(ends[:-1], ends[1:], shapes, strict=True)
+        )
+        return map(lambda _: next(pieces), tree)
+
+    return vector, unravel
+
+
+def size(tree: Tree) -> int:
+    """Return the number of array entries in `tree` (a number counts as one)."""
+    return sum(math.prod(np.shape(leaf)) for leaf in leaves(tree))
+
+
+def zeros_like(tree: Tree) -> Tree:
+    """Return a tree of zeros with the shapes and dtypes of `tree`."""
+    return map(np.zeros_like, tree)
+
+
+def _map(f: Callable[..., Any], node: Tree, rest: tuple[Tree, ...], path: Path) -> Tree:
+    keys = _keys(node)
+    for other in rest:
+        if _keys(other) != keys or (keys is not None and type(other) is not type(node)):
+            raise _mismatch(node, other, path)
+    if keys is None:
+        return f(node, *rest)
+    return _rebuild(
+        node,
+        [_map(f, _child(node, key), tuple([_child(other, key) for other in rest]), (*path, str(key))) for key in keys],
+    )
+
+
+def _walk(node: Tree, path: Path) -> Iterator[tuple[Path, Any]]:
+    keys = _keys(node)
+    if keys is None:
+        yield path, node
+        return
+    for key in keys:
+        yield from _walk(_child(node, key), (*path, str(key)))
+
+
+def _keys(node: Tree) -> list[Any] | None:
+    """Return what a node's children are called, in visiting order, or None for a leaf."""
+    if isinstance(node, np.ndarray):  # the common leaf, before the rarer nodes
+        return None
+    if isinstance(node, dict):
+        return sorted(node)
+    if node is None:
+        return []
+    if isinstance(node, list | tuple):
+        return list(getattr(node, "_fields", range(len(node))))
+    return None
+
+
+def _child(node: Tree, key: Any) -> Tree:
+    return getattr(node, key) if hasattr(node, "_fields") else node[key]
+
+
+def _rebuild(node: Tree, children: list[Tree]) -> Tree:
+    if isinstance(node, dict):
+        return dict(zip(sorted(node), children, strict=True))
+    if node is None:
+        return None
+    if hasattr(node, "_fields"):
+        return type(node)(*children)
+    return type(node)(children)
+
+
+def _mismatch(node: Tree, other: Tree, path: Path) -> TypeError:
+    return TypeError(f"trees differ at {'.'.join(path) or 'the root'}: {_describe(node)} against {_describe(other)}")
+
+
+def _describe(node: Tree) -> str:
+    keys = _keys(node)
+    kind = type(node).__name__
+    return f"a leaf ({kind})" if keys is None else f"{kind} with {', '.join(builtins.map(str, keys)) or 'nothing'}"

@@ -1,0 +1,77 @@
+"""How much work a model is: its leaves with their shapes, its multiply-adds, and the chunks that follow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from functional_nn import tree
+from functional_nn.layer import Layer, Params, Shape, with_parts
+
+__all__ = ["Leaf", "chunk_size", "leaf_layers", "leaf_params", "multiply_adds"]
+
+CHUNKED_WORK = 100_000  # multiply-adds an example from which chunks pay: a perceptron has fewer
+CHUNK = 64
+CHUNK_WORK = 128_000_000  # multiply-adds a chunk at the most
+
+
+class Leaf(NamedTuple):
+    """A layer without parts within a model: its path, and its input's and output's shapes without the batch."""
+
+    path: tuple[str, ...]
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+
+
+def leaf_layers(model: Layer, input_shape: Shape) -> list[Leaf]:
+    """Return the model's leaves in the order in which an input passes them.
+
+    Their shapes are read by asking the model for its output shape with leaves that note what they are asked.
+    """
+    leaves: list[Leaf] = []
+    _noting(model, (), leaves).output_shape(input_shape)
+    return leaves
+
+
+def leaf_params(leaf: Leaf, params: Params) -> Params:
+    """Return the leaf's own entry of the model's parameters, together with what `bind` fixed of it."""
+    entry = params
+    for name in leaf.path:
+        entry = entry.get(name, {})
+    return {**(leaf.layer.config or {}).get("fixed", {}), **entry}
+
+
+def multiply_adds(leaf: Leaf, params: Params) -> int:
+    """Return the multiply-adds of a leaf's forward pass for one example: its weights times its output's positions.
+
+    Weights are the parameters of two axes and more.
+    """
+    weights = [w for w in tree.leaves(leaf_params(leaf, params)) if np.ndim(w) > 1]
+    return tree.size(weights) * math.prod(leaf.output_shape[:-1])
+
+
+def chunk_size(model: Layer, params: Params, x_shape: Shape) -> int:
+    """Return how many examples of a batch of shape `x_shape` to take at a time: it follows from these alone."""
+    n, *input_shape = x_shape
+    work = sum(multiply_adds(leaf, params) for leaf in leaf_layers(model, tuple(input_shape)))
+    if work < CHUNKED_WORK:
+        return max(1, n)
+    return max(1, min(CHUNK, CHUNK_WORK // work, -(-n // 2)))
+
+
+def _noting(layer: Layer, path: tuple[str, ...], leaves: list[Leaf]) -> Layer:
+    if not layer.parts:
+        return replace(layer, output_shape=partial(_note, layer=layer, path=path, leaves=leaves))
+    parts = tuple((name, _noting(part, (*path, name), leaves)) for name, part in layer.parts)
+    return replace(layer, parts=parts, **with_parts(layer, parts))
+
+
+def _note(input_shape: Shape, *, layer: Layer, path: tuple[str, ...], leaves: list[Leaf]) -> Shape:
+    shape = layer.output_shape(input_shape)
+    leaves.append(Leaf(path, layer, input_shape, shape))
+    return shape
