@@ -78,14 +78,17 @@ def leaky_relu_function(x: np.ndarray, *, negative_slope: float) -> tuple[np.nda
 
 
 def silu_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
-    """y = x s(x), y' = y + s (1 - y), s the sigmoid (Elfwing et al. 2018, eq. 5); also known as swish."""
+    """y = x s(x), y' = s + y (1 - s), s the sigmoid (Elfwing et al. 2018, eq. 5); also known as swish.
+
+    The equal y + s (1 - y) loses all digits where y is large.
+    """
     s = _sigmoid(x)
     y = x * s
 
     def slope() -> np.ndarray:
-        dydx = 1.0 - y
-        dydx *= s
-        dydx += y
+        dydx = 1.0 - s
+        dydx *= y
+        dydx += s
         return dydx
 
     return y, slope

@@ -42,6 +42,7 @@ from functional_nn.layers._arguments import Padding, Pair, as_margins, as_pair, 
 from functional_nn.layers._arguments import padding as checked_padding
 
 NAMES = frozenset({"w", "b"})
+UNPACKED = 10**6  # multiply-adds: OpenBLAS multiplies smaller matrices where they lie, larger ones it copies first
 
 
 def conv2d(
@@ -112,8 +113,8 @@ def vjp(
         check_cotangent("conv2d", dy, shape, w.dtype)
         rows = np.ascontiguousarray(dy.transpose(1, 3, 2, 0)).reshape(g.oh, g.c_out, g.ow * g.n)
         dw = np.matmul(windows, rows.transpose(0, 2, 1)).sum(axis=0)  # (kh c kw, ow n) @ (ow n, c_out)
-        db = rows.sum(axis=(0, 2))
         dw = dw.reshape(g.kh, g.c, g.kw, g.c_out).transpose(0, 2, 1, 3)
+        db = (rows @ np.ones(g.ow * g.n, rows.dtype)).sum(axis=0)
         return {"w": np.ascontiguousarray(dw), "b": db}, _input_cotangent(rows, w, g) if wrt_x else None
 
     return y, pullback
@@ -132,6 +133,7 @@ class _Geometry(NamedTuple):
     top: int
     left: int
     padded_h: int
+    padded_w: int
     oh: int
     ow: int
 
@@ -141,9 +143,10 @@ def _geometry(x_shape: Shape, w_shape: Shape, stride: Pair, padding: Padding) ->
     if c != c_in:
         raise ShapeError("conv2d", f"x has {c} channels, w expects {c_in}")
     (sh, sw), ((top, bottom), (left, right)) = as_pair(stride), as_margins(padding)
-    oh = windows_along("conv2d", "height", top + h + bottom, kh, sh)
-    ow = windows_along("conv2d", "width", left + w + right, kw, sw)
-    return _Geometry(n, h, w, c, c_out, kh, kw, sh, sw, top, left, top + h + bottom, oh, ow)
+    padded_h, padded_w = top + h + bottom, left + w + right
+    oh = windows_along("conv2d", "height", padded_h, kh, sh)
+    ow = windows_along("conv2d", "width", padded_w, kw, sw)
+    return _Geometry(n, h, w, c, c_out, kh, kw, sh, sw, top, left, padded_h, padded_w, oh, ow)
 
 
 def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> tuple[np.ndarray, np.ndarray, _Geometry]:
@@ -158,53 +161,74 @@ def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> t
         )
     g = _geometry(x.shape, w.shape, stride, padding)
     windows = _windows(x, g)
-    y = w.transpose(3, 0, 2, 1).reshape(g.c_out, -1) @ windows  # (c_out, kh c kw) @ (oh, kh c kw, ow n)
+    y = np.empty((g.oh, g.c_out, g.ow * g.n), x.dtype)
+    _multiply(w.transpose(3, 0, 2, 1).reshape(g.c_out, -1), windows, y, g)  # (c_out, kh c kw) @ (kh c kw, ow n)
     y += b[:, None]
     return y.reshape(g.oh, g.c_out, g.ow, g.n).transpose(3, 0, 2, 1), windows, g
 
 
 def _windows(x: np.ndarray, g: _Geometry) -> np.ndarray:
     """Return the matrices (oh, kh c kw, ow n) of the drawing above: a view of overlapping rows, not to be written."""
-    expand = np.empty if (g.h, g.w) == (g.padded_h, (g.ow - 1) * g.sw + g.kw) else np.zeros
-    expanded = expand((g.padded_h, g.c, g.kw, g.ow, g.n), x.dtype)
     rows = x.transpose(1, 3, 2, 0)  # (h, c, w, n): contiguous where x came from a convolution
-    for v in range(g.kw):
-        to, columns = _columns(v, g)
-        expanded[g.top : g.top + g.h, :, v, to] = rows[:, :, columns]
-    row = g.c * g.kw * g.ow * g.n * x.itemsize
+    if (g.h, g.w) == (g.padded_h, g.padded_w):
+        rows = np.ascontiguousarray(rows)
+    else:
+        padded = np.zeros((g.padded_h, g.c, g.padded_w, g.n), x.dtype)
+        padded[g.top : g.top + g.h, :, g.left : g.left + g.w] = rows
+        rows = padded
+    row, channel, column, item = rows.strides
+    expanded = np.ascontiguousarray(
+        np.ndarray(
+            (g.padded_h, g.c, g.kw, g.ow, g.n), x.dtype, rows, strides=(row, channel, column, g.sw * column, item)
+        )
+    )
+    line = g.ow * g.n * x.itemsize
     shape = (g.oh, g.kh * g.c * g.kw, g.ow * g.n)
-    return np.ndarray(shape, x.dtype, expanded, strides=(g.sh * row, g.ow * g.n * x.itemsize, x.itemsize))
+    return np.ndarray(shape, x.dtype, expanded, strides=(g.sh * g.c * g.kw * line, line, x.itemsize))
 
 
 def _input_cotangent(dy: np.ndarray, w: np.ndarray, g: _Geometry) -> np.ndarray:
-    """Return dx of dy (oh, c_out, ow n): convolve dy with the kernel flipped over its rows, then fold the columns.
+    """Return dx of dy (oh, c_out, ow n): the forward pass read backwards.
 
-    dy is spread over its stride and padded by kh - 1 rows, so that row r of the padded image takes the rows
-    r .. r + kh of it; only the image's own rows are computed.
+    Image row i stride + u takes w[u] dy[i]. Write u = m stride + s: rows of one remainder s take a window of M rows
+    of dy, as the forward pass does, with the kernel's rows m in reverse; so the remainders s are so many more output
+    rows of one product. Columns are written side by side, as they were expanded, with M - 1 zeros between them;
+    then the diagonals of that array are the columns that fall together, and are summed.
     """
-    spread = np.zeros((g.padded_h + g.kh - 1, g.c_out, g.ow * g.n), dy.dtype)
-    spread[g.kh - 1 : g.kh + (g.oh - 1) * g.sh : g.sh] = dy
-    row = g.c_out * g.ow * g.n * dy.itemsize
-    blocks = np.ndarray(
-        (g.h, g.kh * g.c_out, g.ow * g.n),
-        dy.dtype,
-        spread,
-        offset=g.top * row,
-        strides=(row, g.ow * g.n * dy.itemsize, dy.itemsize),
-    )
-    flipped = w[::-1].transpose(2, 1, 0, 3).reshape(g.c * g.kw, g.kh * g.c_out)
-    expanded = flipped @ blocks  # (c kw, kh c_out) @ (h, kh c_out, ow n)
-    expanded = expanded.reshape(g.h, g.c, g.kw, g.ow, g.n)
-    dx = np.zeros((g.h, g.c, g.w, g.n), dy.dtype)
-    for v in range(g.kw):
-        to, columns = _columns(v, g)
-        dx[:, :, columns] += expanded[:, :, v, to]
-    return dx.transpose(3, 0, 2, 1)
+    rows_per, columns_per = -(-g.kh // g.sh), -(-g.kw // g.sw)  # M for rows and for columns
+    first, last = g.top // g.sh, -(-(g.top + g.h) // g.sh)  # of the image's rows, in strides
+    width = max(g.ow + columns_per - 1, -(-(g.left + g.w) // g.sw))  # of the image with its padding, in strides
+    kernel = np.zeros((rows_per * g.sh, columns_per * g.sw, g.c, g.c_out), w.dtype)
+    kernel[: g.kh, : g.kw] = w
+    kernel = kernel.reshape(rows_per, g.sh, columns_per * g.sw, g.c, g.c_out)[::-1].transpose(1, 3, 2, 0, 4)
+
+    padded = np.zeros((rows_per - 1 + max(last, g.oh), g.c_out, g.ow * g.n), dy.dtype)
+    padded[rows_per - 1 : rows_per - 1 + g.oh] = dy
+    shape = (last - first, rows_per * g.c_out, g.ow * g.n)
+    windows = np.ndarray(shape, dy.dtype, padded, offset=first * padded.strides[0], strides=padded.strides)
+
+    expanded = np.empty((last - first, g.sh, g.c, columns_per, g.sw, width, g.n), dy.dtype)
+    height = g.sh * g.c * columns_per * g.sw
+    stack = expanded.reshape(last - first, height, width * g.n)
+    stack[:, :, g.ow * g.n :] = 0.0
+    # (sh c kw, M c_out) @ (M c_out, ow n)
+    _multiply(kernel.reshape(height, rows_per * g.c_out), windows, stack[:, :, : g.ow * g.n], g)
+    strides = list(expanded.strides)
+    strides[3] -= strides[5]  # one kernel column further is one image column back
+    diagonals = np.ndarray(expanded.shape, dy.dtype, expanded, strides=strides)
+    dx = np.empty((last - first, g.sh, g.c, width, g.sw, g.n), dy.dtype)
+    np.einsum("hscqrwn->hscwrn", diagonals, out=dx)
+    dx, top = dx.reshape((last - first) * g.sh, g.c, width * g.sw, g.n), g.top - first * g.sh
+    return dx[top : top + g.h, :, g.left : g.left + g.w].transpose(3, 0, 2, 1)
 
 
-def _columns(v: int, g: _Geometry) -> tuple[slice, slice]:
-    """Return the output columns j whose window has its column v on the image, and those columns of the image."""
-    first = max(0, -((v - g.left) // g.sw))
-    last = max(first, min(g.ow, (g.w - 1 + g.left - v) // g.sw + 1))
-    start = v - g.left + first * g.sw
-    return slice(first, last), slice(start, start + (last - first) * g.sw, g.sw)
+def _multiply(matrix: np.ndarray, stack: np.ndarray, out: np.ndarray, g: _Geometry) -> None:
+    """Write matrix @ stack to out, (m, k) @ (rows, k, ow n), by blocks of columns that BLAS multiplies unpacked."""
+    work = matrix.size * g.ow * g.n
+    blocks = next((d for d in range(1, g.ow + 1) if g.ow % d == 0 and work <= d * UNPACKED), 1)
+    np.matmul(matrix, _column_blocks(stack, blocks), out=_column_blocks(out, blocks))
+
+
+def _column_blocks(stack: np.ndarray, blocks: int) -> np.ndarray:
+    rows, height, columns = stack.shape
+    return stack.reshape(rows, height, blocks, columns // blocks).swapaxes(1, 2)

@@ -66,7 +66,8 @@ def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
         check_cotangent("dense", dy, shape, dtype)
-        dw = x.T @ dy  # (d_in, n) @ (n, units)
+        # (d_in, n) @ (n, units); of one example the product is an outer one, which BLAS is slow at
+        dw = x.T @ dy if len(x) != 1 else x.T * dy
         dx = dy @ w.T if wrt_x else None  # (n, units) @ (units, d_in)
         return {"w": dw, "b": dy.sum(axis=0)}, dx
 

@@ -9,6 +9,7 @@ column within each row, then the first row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -25,9 +26,11 @@ from functional_nn.layer import (
     configured,
 )
 from functional_nn.layers._arguments import Pair, as_pair, pair, windows_along
+from functional_nn.layers._memory import in_order, memory_order
 
 HEIGHT, WIDTH = 1, 2
-Along = Callable[[np.ndarray, int, int, int], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]
+Cotangent = Callable[[np.ndarray], np.ndarray]
+Along = Callable[[np.ndarray, int, int, int], tuple[np.ndarray, Cotangent]]
 
 
 def max_pool(window: Pair, stride: Pair | None = None) -> Layer:
@@ -132,43 +135,48 @@ def _pool(
     return y, pullback
 
 
-def _max_along(
-    x: np.ndarray, axis: int, window: int, stride: int
-) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """The maximum over windows along one axis; the first of equal entries wins."""
+def _max_along(x: np.ndarray, axis: int, window: int, stride: int) -> tuple[np.ndarray, Cotangent]:
+    """The maximum over windows along one axis: each entry is compared with the largest of those before it."""
     slices = _slices(x.shape, axis, window, stride)
-    y = x[slices[0]].copy(order="K")
-    winner = np.zeros_like(y, np.min_scalar_type(window))
-    for j, at in enumerate(slices[1:], 1):
-        np.copyto(winner, j, where=x[at] > y)
-        np.maximum(y, x[at], out=y)
-    shape = x.shape
+    y = x[slices[0]]
+    larger = []  # larger[j - 1]: where entry j exceeds all before it
+    for at in slices[1:]:
+        larger.append(x[at] > y)
+        y = np.maximum(y, x[at])
+    y = y if larger else y.copy(order="K")
+    overlap = stride < window
+    new_dx = _allocator(x, covered=not overlap and window > 1 and y.size * window == x.size)
 
     def pullback(dy: np.ndarray) -> np.ndarray:
-        dx = np.zeros_like(winner, dy.dtype, shape=shape)
-        for j, at in enumerate(slices):
-            dx[at] += dy * (winner == j)
+        dx, rest = new_dx(), dy
+        for at, wins in zip(slices[:0:-1], reversed(larger), strict=True):
+            # The last to exceed the others takes all; what it leaves goes on to those before it.
+            share = np.multiply(rest, wins, out=None if overlap else dx[at])
+            rest = np.subtract(rest, share, out=None if overlap else dx[slices[0]])
+            if overlap:
+                dx[at] += share
+        if overlap or not larger:
+            dx[slices[0]] += rest
         return dx
 
     return y, pullback
 
 
-def _mean_along(
-    x: np.ndarray, axis: int, window: int, stride: int
-) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+def _mean_along(x: np.ndarray, axis: int, window: int, stride: int) -> tuple[np.ndarray, Cotangent]:
     """The mean over windows along one axis."""
     slices = _slices(x.shape, axis, window, stride)
-    y = x[slices[0]].copy(order="K")
+    y = x[slices[0]] * (1.0 / window)
     for at in slices[1:]:
-        y += x[at]
-    y *= 1.0 / window
-    shape = x.shape
+        y += x[at] * (1.0 / window)
+    overlap = stride < window
+    new_dx = _allocator(x, covered=not overlap and window > 1 and y.size * window == x.size)
 
     def pullback(dy: np.ndarray) -> np.ndarray:
-        share = dy * (1.0 / window)
-        dx = np.zeros_like(share, shape=shape)
+        dx = new_dx()
         for at in slices:
-            dx[at] += share
+            share = np.multiply(dy, 1.0 / window, out=None if overlap else dx[at])
+            if overlap:
+                dx[at] += share
         return dx
 
     return y, pullback
@@ -179,3 +187,8 @@ def _slices(shape: Shape, axis: int, window: int, stride: int) -> list[tuple[sli
     count = (shape[axis] - window) // stride + 1
     whole = (slice(None),) * axis
     return [(*whole, slice(j, j + (count - 1) * stride + 1, stride)) for j in range(window)]
+
+
+def _allocator(x: np.ndarray, covered: bool) -> Callable[[], np.ndarray]:
+    """Return the allocation of dx in the memory order of x, of zeros unless it will be covered by what is written."""
+    return partial(in_order, memory_order(x), x.shape, x.dtype, np.empty if covered else np.zeros)

@@ -20,6 +20,7 @@ from functional_nn.layer import (
 )
 from functional_nn.layers._arguments import Padding, as_margins
 from functional_nn.layers._arguments import padding as checked_padding
+from functional_nn.layers._memory import in_order, memory_order
 
 
 def flatten() -> Layer:
@@ -47,14 +48,15 @@ def flatten_vjp(
     """Return y and the pullback, which puts dy back into the memory order of x."""
     y = flatten_apply(params, x)
     x_shape, y_shape, dtype = x.shape, y.shape, y.dtype
-    order = sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    order = memory_order(x)
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
         check_cotangent("flatten", dy, y_shape, dtype)
         if not wrt_x:
             return {}, None
-        dx = np.array(dy.reshape(x_shape).transpose(order), order="C")
-        return {}, dx.transpose(np.argsort(order))
+        dx = in_order(order, x_shape, dtype)
+        dx[...] = dy.reshape(x_shape)
+        return {}, dx
 
     return y, pullback
 
@@ -82,7 +84,8 @@ def zero_pad_apply(params: Params, x: np.ndarray, *, padding: Padding) -> np.nda
     check_floats("zero_pad", x)
     if x.ndim != 4:
         raise ShapeError("zero_pad", f"x has shape {x.shape}, expected (n, height, width, channels)")
-    y = np.zeros_like(x, shape=(len(x), *zero_pad_output_shape(x.shape[1:], padding=padding)))
+    y_shape = (len(x), *zero_pad_output_shape(x.shape[1:], padding=padding))
+    y = in_order(memory_order(x), y_shape, x.dtype, np.zeros)
     y[_interior(x.shape, padding)] = x
     return y
 
