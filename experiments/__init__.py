@@ -1,0 +1,1 @@
+"""Experiments: scripts that use only the public API. Run one with `python -m experiments.NAME --help`."""

@@ -1,0 +1,77 @@
+"""Batches of examples in an order drawn from a key, and labels as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from functional_nn import keys
+
+__all__ = ["batches", "one_hot"]
+
+
+def batches(
+    x: np.ndarray, y: np.ndarray, batch_size: int, key: keys.Key | None, drop_last: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Return an iterator over `(x batch, y batch)` that visits every example once.
+
+    x: (n, ...), y: (n, ...); a batch is (batch_size, ...), the last one shorter, or left out by `drop_last`.
+    A key draws the order and each batch is a copy; `key=None` keeps the order and each batch is a view.
+    Raises at the call, before the first batch: `TypeError` for what is no array, `ValueError` for lengths that
+    differ, a bad batch size or key, and where there would be no batch at all.
+    """
+    _check_batches(x, y, batch_size, drop_last)
+    order = None if key is None else keys.generator(key).permutation(len(x))
+    stop = len(x) - len(x) % batch_size if drop_last else len(x)
+    return _walk(x, y, order, range(0, stop, batch_size), batch_size)
+
+
+def one_hot(labels: np.ndarray, classes: int, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
+    """Return the rows (n, classes) with 1 at each label and 0 elsewhere; labels: (n,), integers.
+
+    Raises `TypeError` for labels that are no integers; `ValueError` for labels that are not one-dimensional,
+    for `classes` below 1, and for a label outside 0 .. classes - 1, naming the first.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        raise ValueError(f"one_hot: labels have shape {labels.shape}, expected (n,)")
+    if labels.dtype.kind not in "iu" and labels.size:
+        raise TypeError(f"one_hot: labels are {labels.dtype}, expected integers")
+    if classes < 1:
+        raise ValueError(f"one_hot: classes={classes}, expected at least 1")
+    outside = np.flatnonzero((labels < 0) | (labels >= classes))
+    if outside.size:
+        i = outside[0]
+        raise ValueError(f"one_hot: label {labels[i]} at index {i} is outside 0 .. {classes - 1}")
+    rows = np.zeros((len(labels), classes), dtype)
+    rows[np.arange(len(labels)), labels.astype(np.intp)] = 1
+    return rows
+
+
+def _check_batches(x: np.ndarray, y: np.ndarray, batch_size: int, drop_last: bool) -> None:
+    for name, array in (("x", x), ("y", y)):
+        if not isinstance(array, np.ndarray) or array.ndim == 0:
+            raise TypeError(f"batches: {name} is {type(array).__name__}, expected an array (n, ...)")
+    if len(x) != len(y):
+        raise ValueError(f"batches: x has {len(x)} examples, y has {len(y)}; they must be as many")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ValueError(f"batches: batch_size={batch_size!r}, expected a positive int")
+    if len(x) == 0:
+        raise ValueError("batches: x and y are empty: there is no batch")
+    if drop_last and len(x) < batch_size:
+        raise ValueError(
+            f"batches: {len(x)} examples make no batch of {batch_size} with drop_last=True: choose smaller batches"
+        )
+
+
+def _walk(
+    x: np.ndarray, y: np.ndarray, order: np.ndarray | None, starts: range, batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for start in starts:
+        chosen = slice(start, start + batch_size)
+        if order is None:
+            yield x[chosen], y[chosen]
+        else:
+            yield x[order[chosen]], y[order[chosen]]

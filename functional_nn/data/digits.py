@@ -1,0 +1,31 @@
+"""scikit-learn's handwritten digits (Alpaydin and Kaynak 1998): 1,797 grey images of 8x8, scaled up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from functional_nn import keys
+from functional_nn.data.optional import needs_extra
+from functional_nn.data.splits import Splits, by_class, check_size
+
+__all__ = ["digits"]
+
+
+def digits(size: int = 32, seed: keys.Key = 0) -> Splits:
+    """Return the digits 0 to 9, scaled bilinearly to size x size, in three parts, drawn by class from `seed`.
+
+    {"train": (images, labels), "val": ..., "test": ...}, images uint8 (n, size, size, 1), labels int64 (n,); 70, 15
+    and 15 percent of each class. The grey levels 0 .. 16 become 0 .. 255.
+    Raises `ValueError` for a size that is no positive int; `ImportError` without scikit-learn or Pillow.
+    """
+    check_size(size)
+    with needs_extra("experiments", "data.digits"):
+        from PIL import Image
+        from sklearn.datasets import load_digits
+    raw, target = load_digits(return_X_y=True)
+    grey = np.rint(raw.reshape(-1, 8, 8) * (255.0 / 16.0)).astype(np.uint8)
+    scaled = [Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR) for image in grey]
+    images = np.stack([np.asarray(image) for image in scaled])[..., np.newaxis]
+    labels = target.astype(np.int64)
+    parts = by_class("digits", labels, val=0.15, test=0.15, key=seed)
+    return {name: (images[part], labels[part]) for name, part in zip(("train", "val", "test"), parts, strict=True)}

@@ -1,0 +1,123 @@
+"""Data of any known form: looks at what a directory holds, says what it found, and loads it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from functional_nn.data.cache import cached
+from functional_nn.data.cifar10 import SIZE as CIFAR10_SIZE
+from functional_nn.data.cifar10 import cifar10
+from functional_nn.data.cifar10 import files as cifar10_files
+from functional_nn.data.digits import digits
+from functional_nn.data.errors import DataError, MissingFileError
+from functional_nn.data.idx import files as idx_files
+from functional_nn.data.idx import idx
+from functional_nn.data.image_folder import files as image_folder_files
+from functional_nn.data.image_folder import image_folder
+from functional_nn.data.image_list import files as image_list_files
+from functional_nn.data.image_list import image_list
+from functional_nn.data.splits import Splits, check_size
+
+__all__ = ["fingerprint", "load"]
+
+FEW = 12  # files that a fingerprint names one by one
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A form of data: what to look for, the files that it goes by (none: it is not there), and its source."""
+
+    name: str
+    expects: str
+    files: Callable[[Path], Iterator[Path]]
+    load: Callable[[Path, int], Splits]
+
+
+def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> tuple[str, Splits]:
+    """Return a description of what `root` holds, and its splits, with images of size x size.
+
+    `root` is a directory with, in this order of preference, the lists of `image_list`, the files of `idx`, those of
+    `cifar10`, or the folders of `image_folder`; or it is the string "digits". Each is split as its source does by
+    default.
+    With `cache`, a file, the splits are kept there (see `cached`) together with the `fingerprint` of the data.
+    Raises `MissingFileError` where `root` is no directory or holds none of these, naming the forms; and what the
+    source and the cache raise.
+    """
+    form, path = _form(root)
+    splits = (
+        form.load(path, size)
+        if cache is None
+        else cached(cache, fingerprint(root, size), partial(form.load, path, size))
+    )
+    counts = ", ".join(f"{len(images)} {part}" for part, (images, _) in splits.items())
+    images, labels = splits["train"]
+    shape = "x".join(map(str, images.shape[1:]))
+    return f"{root}: {form.name}, {counts} images of {shape}, {len(np.unique(labels))} classes", splits
+
+
+def fingerprint(root: str | Path, size: int = 32) -> str:
+    """Return what `load(root, size)` depends on: the form, the directory, the size, and its files' sizes and times.
+
+    Of image lists, the lists alone are looked at: an image that is replaced under its name goes unnoticed.
+    Raises as `load` does where there is no data.
+    """
+    check_size(size)
+    form, path = _form(root)
+    if form is DIGITS:
+        return f"{form.name} at size {size}"
+    entries = []
+    for file in form.files(path):
+        status = file.stat()
+        entries.append(f"{file.relative_to(path)} ({status.st_size} bytes, modified {status.st_mtime_ns} ns)")
+    listed = ", ".join(entries)
+    if len(entries) > FEW:
+        listed = (
+            f"{len(entries)} files (SHA-256 of names, sizes and times: {hashlib.sha256(listed.encode()).hexdigest()})"
+        )
+    return f"{form.name} in {path.resolve()} at size {size}: {listed}"
+
+
+def _form(root: str | Path) -> tuple[_Form, Path]:
+    if root == "digits":
+        return DIGITS, Path()
+    path = Path(root)
+    accepted = (
+        "".join(f"\n  {form.name}: {form.expects}" for form in FORMS) + '\nor give "digits" in place of a directory'
+    )
+    if not path.is_dir():
+        raise MissingFileError(f"{path}: there is no such directory, expected one that holds{accepted}")
+    for form in FORMS:
+        if next(form.files(path), None) is not None:
+            return form, path
+    raise MissingFileError(f"{path}: no data of a known form, expected{accepted}")
+
+
+def _load_cifar10(root: Path, size: int) -> Splits:
+    if size != CIFAR10_SIZE:
+        raise DataError(
+            f"{root}: the images of CIFAR-10 are {CIFAR10_SIZE}x{CIFAR10_SIZE}, not size={size}: leave size out"
+        )
+    return cifar10(root)
+
+
+DIGITS = _Form("scikit-learn's digits", "", lambda _: iter(()), lambda _, size: digits(size))
+
+FORMS = (
+    _Form(
+        "image lists", "train.txt, val.txt and test.txt, a line `relative/path.jpg label`", image_list_files, image_list
+    ),
+    _Form("IDX files", "train-images-idx3-ubyte[.gz] and the other three of MNIST", idx_files, idx),
+    _Form("CIFAR-10", "data_batch_1.bin and the other five of the binary version", cifar10_files, _load_cifar10),
+    _Form(
+        "image folders",
+        "one folder of images a class, or such folders in train, val, test",
+        image_folder_files,
+        image_folder,
+    ),
+)

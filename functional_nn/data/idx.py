@@ -1,0 +1,150 @@
+"""MNIST and its kin in IDX files, gzipped or not (LeCun, Cortes and Burges, the MNIST database).
+
+An IDX file: two zero bytes, the code of the data type, the number of dimensions; each dimension as four
+bytes, most significant first; then the data in row-major order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from functional_nn.data.errors import DataError, MissingFileError
+from functional_nn.data.splits import Splits, check_size, hold_out
+
+__all__ = ["files", "idx", "read_idx"]
+
+NAMES = (("train", "train-images", "train-labels"), ("test", "t10k-images", "t10k-labels"))
+DTYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
+UINT8 = 8
+READ_SIZE = 2**20
+
+
+def idx(root: str | Path, size: int | None = 32, val: int = 5000) -> Splits:
+    """Return the images of the four IDX files in the directory `root`.
+
+    {"train": (images, labels), "val": ..., "test": ...}, images uint8 (n, size, size, 1), labels int64 (n,).
+    The files are train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+    t10k-labels-idx1-ubyte, also spelled `.idx3-ubyte`, each with or without .gz. Images are centred in a black
+    square of `size` (LeNet-5 sees MNIST at 32x32: LeCun, Bottou, Bengio and Haffner 1998); None keeps their size.
+    The last `val` training examples, in the order of the file, are the validation part.
+    Raises `MissingFileError` for a file that is not there; `DataError`, naming the file, for one that is no IDX
+    file of bytes, has another number of dimensions, or does not hold what its header says, for labels that are
+    not as many as the images, and for `val` outside 1 .. n - 1.
+    """
+    if size is not None:
+        check_size(size)
+    root = Path(root)
+    parts = {}
+    for part, images_name, labels_name in NAMES:  # the small files of labels come first: their errors cost no wait
+        labels_path, images_path = _find(root, labels_name, 1), _find(root, images_name, 3)
+        labels, images = read_idx(labels_path, 1), read_idx(images_path, 3)
+        if len(labels) != len(images):
+            raise DataError(
+                f"{labels_path}: {len(labels)} labels for the {len(images)} images of {images_path}: "
+                "the files do not belong together"
+            )
+        parts[part] = (_framed(images_path, images, size), labels.astype(np.int64))
+    train, held = hold_out(str(root), *parts["train"], val)
+    if train[0].shape[1:] != parts["test"][0].shape[1:]:
+        raise DataError(f"{root}: training images are {train[0].shape[1:]}, test images {parts['test'][0].shape[1:]}")
+    return {"train": train, "val": held, "test": parts["test"]}
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Yield those of the four files that are there."""
+    for _, images_name, labels_name in NAMES:
+        candidates = (*_candidates(root, images_name, 3), *_candidates(root, labels_name, 1))
+        yield from (path for path in candidates if path.is_file())
+
+
+def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
+    """Return the uint8 array of an IDX file, gzipped or not, which must have so many `dimensions`.
+
+    Raises `DataError`, naming the file, for another magic number, data type or number of dimensions, an empty
+    array, more or less data than the header says, and a corrupt gzip.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"  # by content: a browser may have unpacked a file and kept its name
+            raw.seek(0)
+            if not zipped:
+                return _read_array(path, raw, dimensions)
+            with gzip.GzipFile(fileobj=raw) as unzipped:
+                return _read_array(path, cast(BinaryIO, unzipped), dimensions)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: corrupt or truncated gzip ({error}): get the file anew") from error
+
+
+def _read_array(path: Path, stream: BinaryIO, dimensions: int) -> np.ndarray:
+    shape = _read_header(path, stream, dimensions)
+    expected = math.prod(shape)
+    # Piece by piece, and one byte further than expected: a header that claims terabytes must not allocate them,
+    # and only at its end does a gzip file compare its checksum.
+    data = bytearray()
+    while len(data) <= expected and (piece := stream.read(min(READ_SIZE, expected + 1 - len(data)))):
+        data += piece
+    if len(data) != expected:
+        held = f"{len(data)} bytes" if len(data) < expected else "more than that"
+        raise DataError(
+            f"{path}: the header says {' x '.join(map(str, shape))} = {expected} bytes, "
+            f"the file holds {held}: get it anew"
+        )
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _read_header(path: Path, stream: BinaryIO, dimensions: int) -> tuple[int, ...]:
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0":
+        raise DataError(
+            f"{path}: begins with {magic.hex(' ')!r}, an IDX file of bytes with 00 00 08: this is no IDX file"
+        )
+    if magic[2] != UINT8:
+        name = DTYPES.get(magic[2], "unknown")
+        raise DataError(f"{path}: dtype code 0x{magic[2]:02x} ({name}), expected 0x08 (uint8): convert it to bytes")
+    if magic[3] != dimensions:
+        kind = {1: "labels", 3: "images"}.get(dimensions, "it")
+        raise DataError(f"{path}: {magic[3]} dimensions, expected {dimensions} for {kind}: are the files mixed up?")
+    lengths = stream.read(4 * dimensions)
+    if len(lengths) < 4 * dimensions:
+        raise DataError(f"{path}: the file ends within its header: get it anew")
+    shape = struct.unpack(f">{dimensions}I", lengths)
+    if 0 in shape:
+        raise DataError(f"{path}: the header says {' x '.join(map(str, shape))}: there is nothing in the file")
+    return shape
+
+
+def _framed(path: Path, images: np.ndarray, size: int | None) -> np.ndarray:
+    """Return images (n, h, w) as (n, size, size, 1), centred on black; an odd row or column goes below or right."""
+    if size is None:
+        return images[..., np.newaxis]
+    n, height, width = images.shape
+    if size < max(height, width):
+        raise DataError(
+            f"{path}: images of {height}x{width} do not fit into size={size}: choose a larger size, or None"
+        )
+    framed = np.zeros((n, size, size, 1), np.uint8)
+    top, left = (size - height) // 2, (size - width) // 2
+    framed[:, top : top + height, left : left + width, 0] = images
+    return framed
+
+
+def _candidates(root: Path, name: str, dimensions: int) -> list[Path]:
+    return [root / f"{name}{mark}idx{dimensions}-ubyte{end}" for mark in "-." for end in ("", ".gz")]
+
+
+def _find(root: Path, name: str, dimensions: int) -> Path:
+    paths = _candidates(root, name, dimensions)
+    for path in paths:
+        if path.is_file():
+            return path
+    dashed, _, dotted, _ = (path.name for path in paths)
+    raise MissingFileError(f"{root}: there is neither {dashed} nor {dotted}, with or without .gz")

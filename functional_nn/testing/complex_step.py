@@ -1,0 +1,53 @@
+"""The complex step: slopes of analytic functions to the last digit, f'(x) = Im f(x + ih) / h.
+
+Nothing is subtracted, so the step can be as small as one likes and neither truncation nor rounding is left to judge
+(Squire & Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40, 1998).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Probe, Sample, Status
+from functional_nn.testing.problem import Problem
+from functional_nn.testing.taylor import Line, probe
+
+__all__ = ["check_takes_complex", "complex_probe"]
+
+STEP = 2.0**-100
+
+
+def complex_probe(line: Line, *, thorough: bool = False) -> Probe:
+    """Judge a line by complex steps; rounding is how much the slope changes under moves by a few units of rounding.
+
+    Raises `ValueError` where finite differences agree with the pullback and the complex step does not: then the
+    function is not analytic. `thorough` is for `probe`'s signature: there is one step only.
+    """
+    slopes, size = [], 0.0
+    for aside in (0.0, 4.0 * EPS, -4.0 * EPS):
+        weighted = line.dy * line.value(complex(aside, STEP)).imag / STEP
+        slopes.append(float(weighted.sum()))
+        size = float(np.linalg.norm(weighted))
+    noise = 8.0 * EPS * (line.strength + size) + max(abs(slope - slopes[0]) for slope in slopes)
+    error = slopes[0] - line.claimed
+    if abs(error) <= SIGMAS * noise:
+        return Probe(Status.RIGHT, bound=2.0 * SIGMAS * noise)
+    if probe(line, thorough=True).status is Status.RIGHT:
+        raise ValueError(
+            "method='complex' is for analytic functions: finite differences agree with the pullback here, the complex "
+            'step does not (abs, comparisons and .real are not analytic). Use method="finite"'
+        )
+    sample = Sample(STEP, slopes[0], bend=0.0, size=size, rounding=0.0, own=noise)
+    return Probe(Status.PERSISTS, Finding(sample, error, STEP, STEP, kink=False))
+
+
+def check_takes_complex(problem: Problem) -> None:
+    """Raise `ValueError` unless the function takes complex arrays and keeps their imaginary parts."""
+    point = [z + 0.0j for z in problem.point]
+    advice = 'method="complex" needs an apply that computes with complex arrays; use method="finite"'
+    try:
+        y = problem.value(point)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{problem.name}: {advice} (it raises: {error})") from error
+    if not np.iscomplexobj(y):
+        raise ValueError(f"{problem.name}: {advice} (its output is {y.dtype})")

@@ -1,0 +1,181 @@
+"""What a pullback must keep besides the numbers: inputs untouched, calls repeatable, shapes, dtypes and trees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from functional_nn.keys import Key
+from functional_nn.layer import Layer
+from functional_nn.testing.problem import Point, Problem, gradient_leaves
+from functional_nn.testing.search import spread_signs
+from functional_nn.testing.verdict import GradientError, Verdict
+
+__all__ = ["check_contract", "check_layer_contract"]
+
+ROUNDING = 1e4  # results of equal calls may differ by this many units in the last place: sums may run in another order
+LOCKED = ("read-only", "not writeable")
+
+
+def check_contract(problem: Problem, rng: np.random.Generator) -> None:
+    """Raise `GradientError` unless the function and its pullback are pure; gradients are not checked here.
+
+    Inputs and cotangents are read-only copies and are compared afterwards; the pullback is called again after its first
+    gradients were overwritten and after the function was run elsewhere.
+    """
+    point = [_frozen(array) for array in problem.point]
+    inputs = [(problem.path(leaf), array) for leaf, array in enumerate(point)]
+    inputs += [(f"{problem.name}.{name}", array) for name, array in problem.constants]
+    kept = [array.copy() for _, array in inputs]
+    y = _guarded(lambda: problem.value(point), problem, point)
+    trained, pull = _guarded(lambda: problem.vjp(point), problem, point)
+    _same_output(problem.name, y, trained)
+    dy = spread_signs(rng, trained.shape).astype(trained.dtype)
+    locked = _frozen(dy)
+    first = _guarded(lambda: pull(locked), problem, point, (pull, dy))
+    _unchanged([*inputs, (f"{problem.name}.dy", locked)], [*kept, dy])
+    saved, outputs = [gradient.copy() for gradient in first], [y.copy(), trained.copy()]
+    for gradient in first:
+        if gradient.flags.writeable:
+            gradient *= -3.0
+    _run_elsewhere(problem, rng)
+    second = pull(locked)
+    for leaf, (gradient, again) in enumerate(zip(saved, second, strict=True)):
+        _same_gradient(problem.path(leaf), gradient, again)
+    for output, before in zip((y, trained), outputs, strict=True):
+        if not np.array_equal(output, before, equal_nan=True):
+            message = "  An output changed when the function was called again: it hands out the same memory twice."
+            raise GradientError(Verdict.UNREPEATABLE, message, f"{problem.name}.y")
+
+
+def check_layer_contract(layer: Layer, params: Any, x: np.ndarray, key: Key | None, problem: Problem) -> None:
+    """Raise `GradientError` unless the output has its shape and dtype, and `wrt_x=False` changes nothing else."""
+    y, pullback = layer.vjp(params, x, key=key)
+    expected = (x.shape[0], *layer.output_shape(x.shape[1:]))
+    if y.shape != expected:
+        message = f"  The output has shape {y.shape}, output_shape({x.shape[1:]}) says {expected}, batch included."
+        raise GradientError(Verdict.TREE, message, f"{layer.name}.y")
+    if y.dtype != x.dtype:
+        message = f"  The output is {y.dtype}, the inputs are {x.dtype}: nothing may be promoted or shortened."
+        raise GradientError(Verdict.DTYPE, message, f"{layer.name}.y")
+    dy = np.linspace(-1.0, 1.5, y.size, dtype=y.dtype).reshape(y.shape)
+    whole = gradient_leaves(layer.name, pullback(dy), params, problem.names, problem.point)
+    without, shortened = layer.vjp(params, x, key=key, wrt_x=False)
+    _same_output(layer.name, y, without)
+    part = gradient_leaves(layer.name, shortened(dy), params, problem.names, problem.point, wrt_x=False)
+    for leaf, gradient in enumerate(part):
+        worst = _difference(whole[leaf], gradient)
+        if worst is not None:
+            values = float(whole[leaf][worst]), float(gradient[worst])
+            message = f"  With wrt_x=False the pullback gives {values[1]:.9g}, with wrt_x=True {values[0]:.9g}."
+            raise GradientError(Verdict.WRONG, message, problem.path(leaf), worst, *values)
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    copy = array.copy(order="K")
+    copy.flags.writeable = False
+    return copy
+
+
+def _guarded(
+    call: Callable[[], Any],
+    problem: Problem,
+    point: Point,
+    pullback: tuple[Callable[[np.ndarray], Any], np.ndarray] | None = None,
+) -> Any:
+    """Call, and turn NumPy's refusal to write to a read-only array into a verdict that names the array."""
+    try:
+        return call()
+    except ValueError as error:
+        if not any(text in str(error) for text in LOCKED):
+            raise
+        path = _written(problem, point, pullback)
+        message = f"  It writes to an array that it was given ({error}): work on a copy."
+        raise GradientError(Verdict.WRITTEN, message, path) from error
+
+
+def _written(problem: Problem, point: Point, pullback: tuple[Callable[[np.ndarray], Any], np.ndarray] | None) -> str:
+    """Find out which array is written, by handing out writable copies and looking at them afterwards."""
+    loose = [array.copy(order="K") for array in point]
+    dy = None
+    try:
+        if pullback is None:
+            problem.value(loose)
+        _, pull = problem.vjp(loose)
+        if pullback is not None:
+            dy = pullback[1].copy()
+            pull(dy)
+    except ValueError:
+        pass  # a constant, which stays read-only, is what it writes to
+    for leaf, (array, before) in enumerate(zip(loose, point, strict=True)):
+        if not np.array_equal(array, before, equal_nan=True):
+            return problem.path(leaf)
+    if dy is not None and pullback is not None and not np.array_equal(dy, pullback[1]):
+        return f"{problem.name}.dy"
+    return f"{problem.name}.{problem.constants[0][0]}" if problem.constants else problem.name
+
+
+def _unchanged(inputs: list[tuple[str, np.ndarray]], kept: list[np.ndarray]) -> None:
+    for (path, array), before in zip(inputs, kept, strict=True):
+        changed = np.argwhere(array != before)
+        if changed.size:
+            index = tuple(int(i) for i in changed[0])
+            message = "  It was overwritten, past its read-only flag: work on a copy."
+            values = float(before[index]), float(array[index])
+            raise GradientError(Verdict.WRITTEN, message, path, index, *values)
+
+
+def _same_output(name: str, y: Any, trained: Any) -> None:
+    """Raise unless both are arrays of one shape, one dtype, and equal but for rounding."""
+    for output in (y, trained):
+        if not isinstance(output, np.ndarray):
+            message = f"  The output is a {type(output).__name__}, expected an array."
+            raise GradientError(Verdict.TREE, message, f"{name}.y")
+    if y.shape != trained.shape or y.dtype != trained.dtype:
+        message = f"  apply gives {y.dtype} of shape {y.shape}, vjp gives {trained.dtype} of shape {trained.shape}."
+        raise GradientError(Verdict.OUTPUT, message, f"{name}.y")
+    worst = _difference(y, trained)
+    if worst is not None:
+        message = (
+            f"  apply gives {y[worst]:.9g} there, vjp {trained[worst]:.9g}: what is trained is not what is used.\n"
+            "  If they differ by design (dropout), pass key=: then vjp's own output is differenced."
+        )
+        values = float(y[worst]), float(trained[worst])
+        raise GradientError(Verdict.OUTPUT, message, f"{name}.y", worst, *values)
+
+
+def _same_gradient(path: str, first: np.ndarray, second: np.ndarray) -> None:
+    worst = _difference(first, second)
+    if worst is not None:
+        message = (
+            f"  Its first call gives {first[worst]:.9g} there, a second one with the same dy {second[worst]:.9g}.\n"
+            "  Between them the first gradients were overwritten and the function was run on other inputs, as any\n"
+            "  caller may do: the pullback must change nothing that it keeps, and keep nothing that it hands out."
+        )
+        values = float(first[worst]), float(second[worst])
+        raise GradientError(Verdict.UNREPEATABLE, message, path, worst, *values)
+
+
+def _difference(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
+    """The index where two arrays differ most, None if they are equal but for rounding."""
+    if np.array_equal(a, b, equal_nan=True):
+        return None
+    with np.errstate(invalid="ignore"):
+        apart = np.where(a == b, 0.0, np.abs(a - b))  # equal infinities are equal
+    apart = np.where(np.isnan(a) & np.isnan(b), 0.0, apart)
+    size = float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a)))
+    if np.all(apart <= ROUNDING * float(np.finfo(a.dtype).eps) * size):
+        return None
+    flat = int(np.argmax(np.where(np.isnan(apart), np.inf, apart)))
+    return tuple(int(i) for i in np.unravel_index(flat, a.shape))
+
+
+def _run_elsewhere(problem: Problem, rng: np.random.Generator) -> None:
+    """Call everything at another point, so that what is kept outside of the closure is overwritten."""
+    other = [(array * 0.75 + 0.01 * rng.uniform(-1.0, 1.0, array.shape)).astype(array.dtype) for array in problem.point]
+    with np.errstate(all="ignore"):
+        problem.value(other)
+        y, pull = problem.vjp(other)
+        pull(np.ones_like(y))

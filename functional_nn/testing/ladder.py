@@ -1,0 +1,204 @@
+"""Judge a ladder: what the errors of a claimed slope do as the step shrinks, and what that means.
+
+With the right derivative the error falls until only rounding is left, which is measured on the ladder. An error that
+stays the same over three steps and down to where rounding would hide it is a wrong derivative or a kink at the very
+point. An error that appears only as the step shrinks, and moves the values by no more than rounding does, is rounding.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+import numpy as np
+
+__all__ = ["EPS", "RESOLVED", "SIGMAS", "Finding", "Probe", "Sample", "Status", "confirm", "judge"]
+
+EPS = float(np.finfo(np.float64).eps)
+EPS32 = float(np.finfo(np.float32).eps)
+SIGMAS = 10.0  # an error is visible when it is this many times the rounding
+RESOLVED = 5e-4  # so that 1 % of one typical entry's share in the slope is visible with room to spare
+SHORT = 0.01 * EPS32 / EPS  # rounding this far above float64's is float32's
+LOOSE = 1e3  # rounding this far above float64's is not the outputs' own: digits cancel within the function
+ROUGH = 32.0 * EPS32  # the largest part of the values that rounding may be, if something computes in float32
+PLATEAU = 3  # steps, over which the step falls by 16
+
+
+class Status(Enum):
+    """What a ladder shows: only the second is a wrong derivative, or a kink."""
+
+    RIGHT = "the error falls until only rounding is left"
+    PERSISTS = "the error stays as the step shrinks"
+    COARSE = "the error falls, but rounding hides the last of it"
+    FLAT = "the function does not change measurably"
+    NOISY = "rounding hides the slope"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one step measures.
+
+    `slope`: the central difference; `bend`: half the jump between the one-sided slopes; `size`: of the values that are
+    rounded; `rounding`: what to expect of it in the difference of two values; `own`: that in the slope at any step.
+    """
+
+    step: float
+    slope: float
+    bend: float
+    size: float
+    rounding: float
+    own: float
+
+    def noise(self, excess: float = 1.0) -> float:
+        """The rounding in the slope if that of the values is `excess` times the expected."""
+        return excess * self.rounding / (2.0 * self.step) + self.own
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An error that stays: the step that shows it best, the error there, and between which steps it stays.
+
+    `kink`: the one-sided slopes keep apart as the step shrinks, so the line bends at 0 itself.
+    """
+
+    best: Sample
+    error: float
+    widest: float
+    narrowest: float
+    kink: bool
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The outcome of a line: a finding where the error persists, a bound for it where the slope is right."""
+
+    status: Status
+    finding: Finding | None = None
+    bound: float = math.inf
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Samples at falling steps, the errors of the claimed slope, and the rounding in them."""
+
+    samples: Sequence[Sample]
+    errors: Sequence[float]
+    noises: Sequence[float]
+    typical: float
+
+    def visible(self, k: int) -> bool:
+        """Whether the error at step k is more than rounding."""
+        return abs(self.errors[k]) > SIGMAS * self.noises[k]
+
+
+def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Probe | None:
+    """Return that a slope is right if two samples show it, else None.
+
+    The smaller step must agree down to rounding, the larger too or with an error that falls with the step.
+    """
+    wide, narrow = samples
+    wide_error, error = abs(wide.slope - claimed), abs(narrow.slope - claimed)
+    if not error <= SIGMAS * narrow.noise() or narrow.noise() > RESOLVED * typical:
+        return None
+    if wide_error > SIGMAS * wide.noise() and wide_error < 4.0 * error:
+        return None
+    return Probe(Status.RIGHT, bound=2.0 * SIGMAS * narrow.noise())
+
+
+def judge(samples: Sequence[Sample], claimed: float, typical: float) -> Probe:
+    """Return what samples at steps that fall by 4 say about a claimed slope.
+
+    `typical` is the share that one typical entry has in the slope, which must not be hidden by rounding.
+    """
+    samples = [sample for sample in samples if math.isfinite(sample.slope)]
+    if len(samples) < PLATEAU:
+        return Probe(Status.FLAT)
+    excess = _rounding_excess(samples)
+    noises = [sample.noise(excess) for sample in samples]
+    ladder = Ladder(samples, [sample.slope - claimed for sample in samples], noises, typical)
+    plateau = _plateau(ladder)
+    if plateau is not None and not _vanishes(ladder, plateau[1]):
+        return _persistent(ladder, *plateau)
+    if excess >= SHORT:
+        return Probe(Status.NOISY)
+    steps = range(len(samples))
+    agreeing = [noises[k] for k in steps if noises[k] <= RESOLVED * typical and not ladder.visible(k)]
+    if agreeing:
+        return Probe(Status.RIGHT, bound=2.0 * SIGMAS * min(agreeing))
+    if excess >= LOOSE:
+        return Probe(Status.NOISY)
+    return Probe(Status.COARSE if any(ladder.visible(k) for k in steps) else Status.FLAT)
+
+
+def _rounding_excess(samples: Sequence[Sample]) -> float:
+    """How many times the rounding expected from the sizes of the values is exceeded, at least 1.
+
+    Four times the difference at a quarter of the step, less the difference, leaves no linear part; at the ladder's
+    small end the cubic part is nothing, and what remains is rounding, sqrt(17) times that of one difference.
+    """
+    excesses = []
+    for wide, narrow in pairwise(samples[-5:]):
+        rest = abs(2.0 * wide.step * wide.slope - 4.0 * (2.0 * narrow.step * narrow.slope))
+        expected = max(wide.rounding, narrow.rounding)
+        excesses.append(rest / expected if expected > 0.0 else 0.0)
+    return max(1.0, 1.5 * statistics.median(excesses) / math.sqrt(17.0))
+
+
+def _plateau(ladder: Ladder) -> tuple[int, int] | None:
+    """The first and last of at least three visible errors in a row that are equal but for a factor of two."""
+    errors = ladder.errors
+    for last in range(len(errors) - 1, PLATEAU - 2, -1):
+        first = last
+        while first >= 0 and ladder.visible(first) and 0.5 < errors[first] / errors[last] < 2.0:
+            first -= 1
+        if last - first >= PLATEAU:
+            return first + 1, last
+    return None
+
+
+def _vanishes(ladder: Ladder, last: int) -> bool:
+    """Whether the error of a plateau is gone at a smaller step where rounding would not hide it: a kink was passed."""
+    half = abs(ladder.errors[last]) / 2.0
+    return any(SIGMAS * ladder.noises[k] < half and not ladder.visible(k) for k in range(last + 1, len(ladder.errors)))
+
+
+def _persistent(ladder: Ladder, first: int, last: int) -> Probe:
+    samples, errors = ladder.samples, ladder.errors
+    if _unsettled(ladder, last):
+        return Probe(Status.NOISY)
+    half, wider = abs(errors[last]) / 2.0, range(max(first - 4, 1), first)
+    if any(abs(errors[k]) < half and abs(errors[k - 1]) < half for k in wider):
+        amplitude = 2.0 * samples[first].step * abs(errors[first])
+        largest = max(sample.size for sample in samples)
+        if amplitude <= ROUGH * largest:
+            return _roughness(ladder, first, amplitude, largest)
+    narrow, wide = abs(samples[last].bend), abs(samples[last - PLATEAU + 1].bend)
+    middle = (first + last) // 2
+    kink = narrow > SIGMAS * ladder.noises[last] and narrow > wide / 4.0
+    finding = Finding(samples[middle], errors[middle], samples[first].step, samples[last].step, kink)
+    return Probe(Status.PERSISTS, finding)
+
+
+def _unsettled(ladder: Ladder, last: int) -> bool:
+    """Whether the measured slope still changes with the step: then it says nothing about the claimed one."""
+    before, after = ladder.samples[last - 1], ladder.samples[last]
+    noise = EPS * (before.size / before.step + after.size / after.step)
+    return abs(after.slope - before.slope) > SIGMAS * noise + max(abs(after.slope), abs(before.slope)) / 2.0
+
+
+def _roughness(ladder: Ladder, first: int, amplitude: float, largest: float) -> Probe:
+    """Judge by the steps above a plateau at the ladder's small end, where rounded values stand still or jump.
+
+    So does a difference of nearly equal numbers within the function: `amplitude` is how far its values are off.
+    """
+    if amplitude >= SHORT * EPS * largest:
+        return Probe(Status.NOISY)
+    for k in range(first):
+        noise = amplitude / (2.0 * ladder.samples[k].step)
+        if noise <= RESOLVED * ladder.typical and abs(ladder.errors[k]) <= SIGMAS * noise:
+            return Probe(Status.RIGHT, bound=2.0 * SIGMAS * noise)
+    return Probe(Status.FLAT if amplitude <= LOOSE * EPS * largest else Status.NOISY)

@@ -1,0 +1,136 @@
+"""Decide what the failing directions mean, and say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from functional_nn.testing.ladder import Status
+from functional_nn.testing.problem import Problem
+from functional_nn.testing.search import (
+    Failure,
+    Judge,
+    cases,
+    failures,
+    hidden,
+    line,
+    localise,
+    natural_scale,
+    pullback_noise,
+    resolved,
+    spread_signs,
+)
+from functional_nn.testing.taylor import probe
+from functional_nn.testing.verdict import GradientError, Verdict, ratio_hint
+
+__all__ = ["examine", "judge_failures"]
+
+ASIDE = 2.0**-8  # how far beside a kink to look, relative to each entry's size
+
+
+def examine(problem: Problem, rng: np.random.Generator, judge: Judge = probe, *, aside: bool = False) -> None:
+    """Raise `GradientError` if an error persists along some direction, with the worst entry that it can find."""
+    found: list[Failure] = []
+    for number, case in enumerate(cases(problem, rng)):
+        found += failures(case, rng, judge, small=number > 0)
+    judge_failures(problem, found, rng, judge, aside=aside)
+
+
+def judge_failures(
+    problem: Problem, found: Sequence[Failure], rng: np.random.Generator, judge: Judge, *, aside: bool
+) -> None:
+    """Raise what the failures mean, the worst first; return if rounding or chance explains all of them."""
+    wrong = [problem.names[leaf] for leaf in sorted({failure.leaf for failure in found})]
+    for failure in sorted(found, key=lambda failure: failure.rank, reverse=True):
+        narrowed = localise(failure, judge)
+        if narrowed is None or hidden(narrowed):
+            continue
+        if np.count_nonzero(narrowed.v) > 1 and not _again(narrowed, rng, judge):
+            continue
+        if narrowed.finding.kink:
+            if not aside:
+                _look_beside(problem, rng, judge)
+            raise _kink(narrowed)
+        noise = pullback_noise(narrowed, rng)
+        if abs(narrowed.finding.error) > 30.0 * noise:
+            raise _wrong(narrowed, wrong, aside=aside)
+        if not resolved(narrowed, noise):
+            raise _unstable(narrowed)
+
+
+def _again(failure: Failure, rng: np.random.Generator, judge: Judge) -> bool:
+    """Whether the error of a block of entries persists along other directions too."""
+    z = failure.case.problem.point[failure.leaf]
+    others = [failure.v * np.abs(spread_signs(rng, z.shape)) * rng.choice((-1.0, 1.0), z.shape) for _ in range(2)]
+    return all(judge(line(failure.case, failure.leaf, v)).status is Status.PERSISTS for v in others)
+
+
+def _look_beside(problem: Problem, rng: np.random.Generator, judge: Judge) -> None:
+    """Raise if the derivative is wrong at a point beside the kink: a kink excuses nothing but itself."""
+    beside = [z + ASIDE * spread_signs(rng, z.shape) * natural_scale(z) for z in problem.point]
+    try:
+        examine(problem.at([np.asarray(z) for z in beside]), rng, judge, aside=True)
+    except GradientError as error:
+        if error.verdict is Verdict.WRONG:
+            raise
+
+
+def _entry(failure: Failure) -> tuple[tuple[int, ...], float]:
+    """The index of the entry and its part in the direction; of a block the entry with the largest share."""
+    shares = np.abs(failure.v) * (1.0 + np.abs(failure.case.gradients[failure.leaf]))
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(shares)), failure.v.shape))
+    return index, float(failure.v[index])
+
+
+def _wrong(failure: Failure, wrong: Sequence[str], *, aside: bool) -> GradientError:
+    problem, finding = failure.case.problem, failure.finding
+    index, part = _entry(failure)
+    entries = int(np.count_nonzero(failure.v))
+    alone = entries == 1
+    unit = part if alone else 1.0
+    expected, got = finding.best.slope / unit, (finding.best.slope - finding.error) / unit
+    size, step = abs(part), finding.best.step * abs(part)
+    right = [name for name in problem.names if name not in wrong]
+    lines = [
+        f"  measured  {expected:.9g}  (central differences of <dy, y>, step {step:.2g})",
+        f"  pullback  {got:.9g}",
+        f"  They stay {abs(expected - got):.2g} apart while the step shrinks from {finding.widest * size:.1g} to "
+        f"{finding.narrowest * size:.1g}; with a right",
+        "  derivative they would approach each other with the step's square.",
+        f"  {ratio_hint(expected, got, problem.point[-1].shape[0] if problem.point[-1].ndim else 1)}",
+        f"  Gradients that are wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.",
+    ]
+    if not alone:
+        lines.insert(2, f"  These are slopes along a direction: the error is spread over {entries} entries.")
+    if aside:
+        lines.append("  The point given lies on a kink; all this was measured at a random point beside it.")
+    path = problem.path(failure.leaf)
+    return GradientError(Verdict.WRONG, "\n".join(lines), path, index, expected, got, step)
+
+
+def _kink(failure: Failure) -> GradientError:
+    finding = failure.finding
+    index, part = _entry(failure)
+    unit = part if np.count_nonzero(failure.v) == 1 else 1.0
+    sides = sorted(((finding.best.slope - finding.best.bend) / unit, (finding.best.slope + finding.best.bend) / unit))
+    got = (finding.best.slope - finding.error) / unit
+    message = (
+        f"  The slope is {sides[0]:.6g} on one side and {sides[1]:.6g} on the other however small the step; the\n"
+        f"  pullback gives {got:.6g}. A kink lies at this very point (a relu at 0, a tie under a max pool, |x| at 0),\n"
+        "  where differences can neither prove nor refute a derivative. Right beside it the derivative is right.\n"
+        "  Draw inputs away from kinks (functional_nn.testing.strategies does), and test the value that you\n"
+        "  chose at the kink by itself."
+    )
+    path = failure.case.problem.path(failure.leaf)
+    step = finding.narrowest * abs(part)
+    return GradientError(Verdict.KINK, message, path, index, finding.best.slope / unit, got, step)
+
+
+def _unstable(failure: Failure) -> GradientError:
+    index, _ = _entry(failure)
+    message = (
+        "  The pullback's own value changes by as much as its error when the inputs change in their last digit:\n"
+        "  the gradient is computed from differences of nearly equal numbers."
+    )
+    return GradientError(Verdict.NOISE, message, failure.case.problem.path(failure.leaf), index)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from functional_nn.data import (
+    DataError,
+    MissingFileError,
+    cifar10,
+    digits,
+    fingerprint,
+    idx,
+    image_folder,
+    image_list,
+    load,
+)
+from functional_nn.data.splits import Splits
+
+SaveImage = Callable[..., Path]
+WriteIdx = Callable[..., Path]
+
+
+def assert_same(a: Splits, b: Splits) -> None:
+    for part in ("train", "val", "test"):
+        for x, y in zip(a[part], b[part], strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+@pytest.fixture
+def lists(tmp_path: Path, save_image: SaveImage) -> Path:
+    save_image(tmp_path / "images/a.png", np.full((8, 8, 3), 5, np.uint8))
+    save_image(tmp_path / "images/b.png", np.full((8, 8, 3), 6, np.uint8))
+    for part, lines in (
+        ("train", "images/a.png 0\nimages/b.png 1\n"),
+        ("val", "images/a.png 0"),
+        ("test", "images/b.png 1"),
+    ):
+        (tmp_path / f"{part}.txt").write_text(lines)
+    return tmp_path
+
+
+@pytest.fixture
+def folders(tmp_path: Path, save_image: SaveImage) -> Path:
+    for name in ("cat", "dog"):
+        for i in range(10):
+            save_image(tmp_path / name / f"{i}.png", np.full((8, 8, 3), i, np.uint8))
+    return tmp_path
+
+
+def test_image_lists_are_found(lists: Path) -> None:
+    description, splits = load(str(lists), size=8)
+    assert description == f"{lists}: image lists, 2 train, 1 val, 1 test images of 8x8x3, 2 classes"
+    assert_same(splits, image_list(lists, 8))
+
+
+def test_idx_files_are_found(tmp_path: Path, write_idx: WriteIdx) -> None:
+    rng = np.random.default_rng(0)
+    for name, n in (("train", 5003), ("t10k", 7)):
+        write_idx(tmp_path / f"{name}-images-idx3-ubyte", rng.integers(0, 256, (n, 4, 4), dtype=np.uint8))
+        write_idx(tmp_path / f"{name}-labels-idx1-ubyte", (np.arange(n) % 3).astype(np.uint8))
+    description, splits = load(tmp_path, size=6)
+    assert description == f"{tmp_path}: IDX files, 3 train, 5000 val, 7 test images of 6x6x1, 3 classes"
+    assert_same(splits, idx(tmp_path, 6))
+
+
+def test_cifar10_is_found_and_keeps_its_size(tmp_path: Path) -> None:
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        (tmp_path / f"{name}.bin").write_bytes(bytes(3073 * 1001))
+    description, splits = load(tmp_path)
+    assert description == f"{tmp_path}: CIFAR-10, 5 train, 5000 val, 1001 test images of 32x32x3, 1 classes"
+    assert_same(splits, cifar10(tmp_path))
+    with pytest.raises(DataError, match="32x32, not size=64"):
+        load(tmp_path, size=64)
+
+
+def test_image_folders_are_found(folders: Path) -> None:
+    description, splits = load(folders, size=8)
+    assert description == f"{folders}: image folders, 16 train, 2 val, 2 test images of 8x8x3, 2 classes"
+    assert_same(splits, image_folder(folders, 8))
+
+
+def test_digits_are_found_by_name() -> None:
+    description, splits = load("digits", size=8)
+    assert description.startswith("digits: scikit-learn's digits, ")
+    assert_same(splits, digits(8))
+
+
+def test_half_of_a_form_is_told_by_the_source(lists: Path) -> None:
+    (lists / "val.txt").unlink()
+    with pytest.raises(MissingFileError, match=r"there is no val\.txt"):
+        load(lists)
+
+
+@pytest.mark.parametrize("content", ["nothing", "other files", "an empty folder"])
+def test_a_directory_of_no_known_form_lists_the_forms(content: str, tmp_path: Path) -> None:
+    if content == "other files":
+        (tmp_path / "data.csv").write_text("1,2")
+    elif content == "an empty folder":
+        (tmp_path / "cat").mkdir()
+    with pytest.raises(MissingFileError) as raised:
+        load(tmp_path)
+    message = str(raised.value)
+    assert message.startswith(f"{tmp_path}: no data of a known form")
+    for form in (
+        "train.txt, val.txt and test.txt",
+        "train-images-idx3-ubyte",
+        "data_batch_1.bin",
+        "folder",
+        '"digits"',
+    ):
+        assert form in message
+
+
+def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match=r"(?s)nowhere: there is no such directory, expected .*train\.txt"):
+        load(tmp_path / "nowhere")
+
+
+def test_the_fingerprint_changes_with_all_that_it_names(lists: Path) -> None:
+    first = fingerprint(lists, 8)
+    assert first == fingerprint(str(lists), 8)
+    assert f"{lists} at size 8" in first
+    found = {first, fingerprint(lists, 9)}
+    (lists / "train.txt").write_text("images/a.png 0\n")
+    found.add(fingerprint(lists, 8))
+    os.utime(lists / "val.txt", (0, 0))
+    found.add(fingerprint(lists, 8))
+    assert len(found) == 4
+    assert fingerprint("digits", 8) != fingerprint("digits", 9)
+
+
+def test_the_fingerprint_of_many_files_is_short_and_changes_with_each(folders: Path) -> None:
+    first = fingerprint(folders, 8)
+    assert "20 files" in first
+    assert len(first) < 400
+    os.utime(folders / "dog/3.png", (0, 0))
+    assert fingerprint(folders, 8) != first
+
+
+def test_a_cache_is_used_until_the_data_change(lists: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = lists / "cache.npz"
+    description, splits = load(lists, 8, cache)
+    (lists / "images").rename(lists / "gone")
+    again, read = load(lists, 8, cache)
+    assert again == description
+    assert_same(read, splits)
+    with pytest.raises(DataError, match=r"(?s)cache\.npz: .*at size 8.*not from.*at size 4"):
+        load(lists, 4, cache)
+
+
+def test_a_bad_size_is_refused_before_anything_else(lists: Path) -> None:
+    with pytest.raises(ValueError, match="size=0"):
+        load(lists, 0, lists / "cache.npz")
+    assert not (lists / "cache.npz").exists()

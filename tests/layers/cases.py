@@ -1,0 +1,75 @@
+"""One example of a layer at work: the layer, parameters, a batch and a cotangent, drawn for a row of the table."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from functional_nn import Layer, tree
+from tests.layers.table import Row
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer with arrays that fit it; all of them are read-only, so a test need not ask who writes to them."""
+
+    row: Row
+    arguments: dict[str, Any]
+    layer: Layer
+    params: dict[str, Any]
+    x: np.ndarray
+    dy: np.ndarray
+
+    def expected(self) -> np.ndarray:
+        """What the naive reference makes of it, in float64."""
+        params = tree.map(lambda p: p.astype(np.float64), self.params)
+        return self.row.reference(params, self.x.astype(np.float64), **self.arguments)
+
+    def as_type(self, dtype) -> "Case":
+        params = tree.map(lambda p: frozen(p.astype(dtype)), self.params)
+        return Case(
+            self.row, self.arguments, self.layer, params, frozen(self.x.astype(dtype)), frozen(self.dy.astype(dtype))
+        )
+
+    def tolerance(self) -> float:
+        """A bound of the rounding in an output: for each of the terms of a sum, the dtype's eps of the largest term.
+
+        An output has no more terms than an example has entries, plus a few operations on each; a gradient of a
+        parameter is summed over the whole batch and all positions.
+        """
+        size = 1.0 + max((float(np.abs(a).max(initial=0.0)) for a in (self.x, self.dy)), default=0.0)
+        weight = 1.0 + max((float(np.abs(p).max(initial=0.0)) for p in tree.leaves(self.params)), default=0.0)
+        terms = 8 + self.x.size + self.dy.size
+        return float(terms * np.finfo(self.x.dtype).eps * size * max(size, weight))
+
+
+@st.composite
+def cases(draw, row: Row, dtypes=(np.float64, np.float32), examples=st.integers(1, 3)) -> Case:
+    arguments, input_shape = draw(row.cases)
+    dtype = draw(st.sampled_from(dtypes))
+    n = draw(examples)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    layer = row.make(**arguments)
+    params = layer.init(rng, input_shape)
+    params = tree.map(lambda p: frozen((p + 0.5 * rng.standard_normal(p.shape)).astype(dtype)), params)
+    x = row.inputs(rng, (n, *input_shape)).astype(dtype)
+    dy = rng.standard_normal((n, *layer.output_shape(input_shape))).astype(dtype)
+    return Case(row, arguments, layer, params, frozen(x), frozen(dy))
+
+
+@st.composite
+def memory_orders(draw, array: np.ndarray) -> np.ndarray:
+    """Draw an equal array that lies differently in memory: axes in any order, reversed, or with gaps between."""
+    axes = draw(st.permutations(range(array.ndim)))
+    steps = [draw(st.sampled_from([1, -1, 2, -2])) for _ in axes]
+    spread = np.full([abs(step) * array.shape[axis] for axis, step in zip(axes, steps, strict=True)], np.nan)
+    view = spread.astype(array.dtype)[tuple(slice(None, None, step) for step in steps)]
+    view = view.transpose(np.argsort(axes)) if array.ndim else view
+    view[...] = array
+    return frozen(view)
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

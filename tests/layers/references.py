@@ -1,0 +1,125 @@
+"""What every layer is to compute, written as plainly as Python allows: the definitions, entry by entry in float64.
+
+Each takes `(params, x, **arguments of the constructor)` with x a whole batch. Nothing here is shared with the
+library, neither code nor the way of computing.
+"""
+
+import math
+from itertools import product
+
+import numpy as np
+
+
+def of_each_entry(formula):
+    """Return the reference of the elementwise layer y = formula(x), for a formula of one Python float."""
+
+    def reference(params, x, **arguments):
+        entries = [formula(float(entry), **arguments) for entry in np.nditer(x, order="C")] if x.size else []
+        return np.array(entries).reshape(x.shape)
+
+    return reference
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + math.exp(-x)) if x > 0.0 else math.exp(x) / (1.0 + math.exp(x))
+
+
+def sigmoid_derivative(x):
+    """s(x) (1 - s(x)) (the report's eq. 6), with s(-x) for 1 - s(x), which loses no digits."""
+    return sigmoid(x) * sigmoid(-x)
+
+
+def silu(x):
+    return x * sigmoid(x)
+
+
+def silu_derivative(x):
+    """s(x) + x s(x) (1 - s(x)) (the report's eq. 8)."""
+    return sigmoid(x) + x * sigmoid_derivative(x)
+
+
+def tanh(x):
+    return math.tanh(x)
+
+
+def scaled_tanh(x):
+    return 1.7159 * math.tanh(2.0 * x / 3.0)
+
+
+def relu(x):
+    return x if x > 0.0 else 0.0
+
+
+def leaky_relu(x, slope):
+    return x if x > 0.0 else slope * x
+
+
+def softplus(x):
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def asinh_unit(x):
+    return math.asinh(x) / 5.0 + 0.5
+
+
+def dense(params, x, units):
+    x, w, b = x.tolist(), params["w"].tolist(), params["b"].tolist()
+    return np.array([[b[j] + sum(row[i] * w[i][j] for i in range(len(row))) for j in range(units)] for row in x])
+
+
+def flatten(params, x):
+    return np.array([[image[at] for at in np.ndindex(image.shape)] for image in x])
+
+
+def zero_pad(params, x, padding):
+    (top, bottom), (left, right) = _margins(padding)
+    n, h, w, c = x.shape
+    y = [[[[0.0] * c for _ in range(left + w + right)] for _ in range(top + h + bottom)] for _ in range(n)]
+    for i, row, column, channel in np.ndindex(x.shape):
+        y[i][top + row][left + column][channel] = float(x[i, row, column, channel])
+    return np.array(y)
+
+
+def conv2d(params, x, filters, kernel, stride=1, padding=0):
+    """y[n, i, j, o] = b[o] + sum over u, v, c of x[n, i sh + u - top, j sw + v - left, c] w[u, v, c, o]."""
+    x, w, b = zero_pad({}, x, padding).tolist(), params["w"].tolist(), params["b"].tolist()
+    (kh, kw), (sh, sw), channels = _pair(kernel), _pair(stride), range(len(w[0][0]))
+    rows = range((len(x[0]) - kh) // sh + 1)
+    columns = range((len(x[0][0]) - kw) // sw + 1)
+
+    def entry(image, i, j, o):
+        window = product(range(kh), range(kw), channels)
+        return b[o] + sum(image[i * sh + u][j * sw + v][c] * w[u][v][c][o] for u, v, c in window)
+
+    return np.array(
+        [[[[entry(image, i, j, o) for o in range(filters)] for j in columns] for i in rows] for image in x]
+    )
+
+
+def max_pool(params, x, window, stride=None):
+    return _pool(x, window, stride, max)
+
+
+def avg_pool(params, x, window, stride=None):
+    return _pool(x, window, stride, lambda entries: math.fsum(entries) / len(entries))
+
+
+def _pool(x, window, stride, summary):
+    (kh, kw), (sh, sw) = _pair(window), _pair(window if stride is None else stride)
+    n, h, w, channels = x.shape
+    rows, columns = range((h - kh) // sh + 1), range((w - kw) // sw + 1)
+
+    def entry(image, i, j, c):
+        return summary([float(image[i * sh + u, j * sw + v, c]) for u in range(kh) for v in range(kw)])
+
+    return np.array(
+        [[[[entry(image, i, j, c) for c in range(channels)] for j in columns] for i in rows] for image in x]
+    )
+
+
+def _pair(value):
+    return (value, value) if isinstance(value, int) else value
+
+
+def _margins(padding):
+    return ((padding, padding), (padding, padding)) if isinstance(padding, int) else padding

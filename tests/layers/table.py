@@ -1,0 +1,93 @@
+"""The table of all layers: a new layer needs one row here, and every test of `test_every_layer.py` holds for it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+from functional_nn import Layer, layers
+from tests.layers import references
+from tests.layers.references import of_each_entry
+
+
+def smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Inputs for a layer that has a derivative everywhere."""
+    return 2.0 * rng.standard_normal(shape)
+
+
+def apart(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Inputs for a layer with kinks at 0 or at ties: all different, none near zero."""
+    size = int(np.prod(shape))
+    return 6.0 * (rng.permutation(size).reshape(shape) + 0.5 - size // 2) / max(size, 1)
+
+
+class Row(NamedTuple):
+    """A layer and what it is compared with.
+
+    - `make(**arguments)`: the public constructor.
+    - `reference(params, x, **arguments)`: the naive definition.
+    - `cases`: draws `(arguments, input_shape)` that fit each other; `inputs`: draws x.
+    """
+
+    make: Callable[..., Layer]
+    reference: Callable[..., np.ndarray]
+    cases: st.SearchStrategy
+    inputs: Callable[..., np.ndarray] = smooth
+
+
+sizes = st.integers(1, 3)
+any_shape = st.lists(st.integers(1, 4), max_size=3).map(tuple)
+no_arguments = st.tuples(st.just({}), any_shape)
+margins = st.integers(0, 2)
+paddings = margins | st.tuples(st.tuples(margins, margins), st.tuples(margins, margins))
+pairs = sizes | st.tuples(sizes, sizes)
+
+
+def activation(layer, formula, inputs=smooth) -> Row:
+    return Row(lambda: layer, of_each_entry(formula), no_arguments, inputs)
+
+
+@st.composite
+def windows(draw, name, *, padded=False, **others):
+    """Draw a window with its stride and padding, and an image into which it fits: overlaps, gaps and remainders."""
+    window = draw(pairs)
+    kh, kw = (window, window) if isinstance(window, int) else window
+    arguments = {name: window, **{key: draw(strategy) for key, strategy in others.items()}}
+    arguments |= draw(st.fixed_dictionaries({}, optional={"stride": pairs, **({"padding": paddings} if padded else {})}))
+    padding = arguments.get("padding", 0)
+    (top, bottom), (left, right) = ((padding,) * 2,) * 2 if isinstance(padding, int) else padding
+    h = draw(st.integers(max(1, kh - top - bottom), kh + 4))
+    w = draw(st.integers(max(1, kw - left - right), kw + 4))
+    return arguments, (h, w, draw(sizes))
+
+
+ROWS = {
+    "sigmoid": activation(layers.sigmoid, references.sigmoid),
+    "tanh": activation(layers.tanh, references.tanh),
+    "scaled_tanh": activation(layers.scaled_tanh, references.scaled_tanh),
+    "relu": activation(layers.relu, references.relu, apart),
+    "silu": activation(layers.silu, references.silu),
+    "softplus": activation(layers.softplus, references.softplus),
+    "asinh_unit": activation(layers.asinh_unit, references.asinh_unit),
+    "leaky_relu": Row(
+        layers.leaky_relu,
+        of_each_entry(references.leaky_relu),
+        st.tuples(st.fixed_dictionaries({"slope": st.sampled_from([-0.5, 0.0, 0.01, 0.3, 2.0])}), any_shape),
+        apart,
+    ),
+    "dense": Row(
+        layers.dense,
+        references.dense,
+        st.tuples(st.fixed_dictionaries({"units": sizes}), st.tuples(st.integers(1, 6))),
+    ),
+    "conv2d": Row(layers.conv2d, references.conv2d, windows("kernel", padded=True, filters=sizes)),
+    "max_pool": Row(layers.max_pool, references.max_pool, windows("window"), apart),
+    "avg_pool": Row(layers.avg_pool, references.avg_pool, windows("window")),
+    "flatten": Row(layers.flatten, references.flatten, no_arguments),
+    "zero_pad": Row(
+        layers.zero_pad,
+        references.zero_pad,
+        st.tuples(st.fixed_dictionaries({"padding": paddings}), st.tuples(sizes, sizes, sizes)),
+    ),
+}

@@ -1,0 +1,221 @@
+"""Laws that hold for every public layer, driven by the table in `table.py`."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functional_nn import Layer, initializers, layers, tree
+from functional_nn.testing import check_vjp
+from tests.layers.cases import Case, cases, memory_orders
+from tests.layers.table import ROWS
+
+
+def for_every_layer(test):
+    """Run `test(name, data)` for every row, on examples that hypothesis draws."""
+    return pytest.mark.parametrize("name", sorted(ROWS))(given(data=st.data())(test))
+
+
+def drawn(name, data, **options) -> Case:
+    return data.draw(cases(ROWS[name], **options), label=name)
+
+
+def close(actual, expected, atol):
+    np.testing.assert_allclose(actual, expected, rtol=0.0, atol=atol, strict=True)
+
+
+def same(a, b):
+    """Equal trees of equal arrays, bit for bit."""
+    tree.map(lambda left, right: np.testing.assert_array_equal(left, right, strict=True), a, b)
+
+
+def test_every_public_layer_has_a_row():
+    assert set(layers.__all__) == set(ROWS)
+
+
+def test_public_layers_are_layers_or_their_constructors():
+    for name in layers.__all__:
+        public = getattr(layers, name)
+        assert isinstance(public, Layer) or callable(public), name
+
+
+@for_every_layer
+def test_output_is_that_of_the_naive_reference(name, data):
+    case = drawn(name, data)
+    y = case.layer.apply(case.params, case.x)
+    assert y.dtype == case.x.dtype
+    close(y.astype(np.float64), case.expected(), case.tolerance())
+
+
+@for_every_layer
+def test_pullback_is_the_adjoint(name, data):
+    case = drawn(name, data)  # in float32 too: its gradients are held against float64's
+    check_vjp(case.layer, case.params, case.x)
+
+
+@for_every_layer
+def test_output_of_vjp_is_that_of_apply(name, data):
+    case = drawn(name, data)
+    y, _ = case.layer.vjp(case.params, case.x)
+    same(y, case.layer.apply(case.params, case.x))
+
+
+@for_every_layer
+def test_inputs_are_not_written(name, data):
+    case = drawn(name, data)  # its arrays are read-only, so a write raises; the copies show a write past that
+    given_arrays = {"params": case.params, "x": case.x, "dy": case.dy}
+    before = tree.map(np.copy, given_arrays)
+    case.layer.apply(case.params, case.x)
+    _, pullback = case.layer.vjp(case.params, case.x)
+    pullback(case.dy)
+    same(given_arrays, before)
+
+
+@for_every_layer
+def test_nothing_that_comes_out_shares_memory_with_what_went_in(name, data):
+    case = drawn(name, data)
+    y = case.layer.apply(case.params, case.x)
+    trained, pullback = case.layer.vjp(case.params, case.x)
+    dparams, dx = pullback(case.dy)
+    inputs = [case.x, case.dy, *tree.leaves(case.params)]
+    for out in (y, trained, dx, *tree.leaves(dparams)):
+        assert not any(np.shares_memory(out, given_array) for given_array in inputs)
+
+
+@for_every_layer
+def test_pullback_gives_the_same_again_after_its_results_were_overwritten(name, data):
+    case = drawn(name, data)
+    _, pullback = case.layer.vjp(case.params, case.x)
+    first = pullback(case.dy)
+    kept = tree.map(np.copy, first)
+    for gradient in tree.leaves(first):
+        gradient[...] = -7.0
+    same(pullback(case.dy), kept)
+
+
+@for_every_layer
+def test_examples_of_a_batch_do_not_see_each_other(name, data):
+    case = drawn(name, data, examples=st.integers(2, 4))
+    y, pullback = case.layer.vjp(case.params, case.x)
+    dparams, dx = pullback(case.dy)
+    singles = [case.layer.vjp(case.params, case.x[i : i + 1]) for i in range(len(case.x))]
+    gradients = [single[1](case.dy[i : i + 1]) for i, single in enumerate(singles)]
+    close(y, np.concatenate([single[0] for single in singles]), case.tolerance())
+    close(dx, np.concatenate([gradient[1] for gradient in gradients]), case.tolerance())
+    total = tree.map(lambda *parts: sum(parts), *[gradient[0] for gradient in gradients])
+    tree.map(lambda whole, summed: close(whole, summed, case.tolerance()), dparams, total)
+
+
+@for_every_layer
+def test_gradients_have_the_tree_shapes_and_dtypes_of_what_they_belong_to(name, data):
+    case = drawn(name, data)
+    y, pullback = case.layer.vjp(case.params, case.x)
+    dparams, dx = pullback(case.dy)
+    assert (y.shape, y.dtype) == (case.dy.shape, case.x.dtype)
+    assert (dx.shape, dx.dtype) == (case.x.shape, case.x.dtype)
+    assert type(dparams) is dict
+    tree.map(lambda p, g: (p.shape, p.dtype) == (g.shape, g.dtype) or pytest.fail(f"{g}"), case.params, dparams)
+
+
+@for_every_layer
+def test_float32_is_float64_rounded(name, data):
+    short = drawn(name, data, dtypes=(np.float32,))
+    wide = short.as_type(np.float64)
+    y, pullback = short.layer.vjp(short.params, short.x)
+    y_wide, pullback_wide = wide.layer.vjp(wide.params, wide.x)
+    results, results_wide = (y, *pullback(short.dy)), (y_wide, *pullback_wide(wide.dy))
+    tree.map(lambda a, b: close(a.astype(np.float64), b, short.tolerance()), results, results_wide)
+
+
+@for_every_layer
+def test_empty_batch_passes(name, data):
+    case = drawn(name, data, examples=st.just(0))
+    y, pullback = case.layer.vjp(case.params, case.x)
+    dparams, dx = pullback(case.dy)
+    assert y.shape == case.dy.shape
+    assert case.layer.apply(case.params, case.x).shape == case.dy.shape
+    assert dx.shape == case.x.shape
+    same(dparams, tree.zeros_like(case.params))
+
+
+@for_every_layer
+def test_output_shape_is_that_of_the_output(name, data):
+    case = drawn(name, data)
+    y = case.layer.apply(case.params, case.x)
+    shape = case.layer.output_shape(case.x.shape[1:])
+    assert shape == y.shape[1:]
+    assert all(type(size) is int for size in shape)
+
+
+@for_every_layer
+def test_without_dx_the_parameters_gradients_are_the_same(name, data):
+    case = drawn(name, data)
+    dparams, _ = case.layer.vjp(case.params, case.x)[1](case.dy)
+    y, pullback = case.layer.vjp(case.params, case.x, wrt_x=False)
+    without, dx = pullback(case.dy)
+    assert dx is None
+    same(without, dparams)
+    same(y, case.layer.apply(case.params, case.x))
+
+
+@for_every_layer
+def test_memory_order_does_not_matter(name, data):
+    case = drawn(name, data)
+    x, dy = data.draw(memory_orders(case.x)), data.draw(memory_orders(case.dy))
+    params = tree.map(lambda p: data.draw(memory_orders(p)), case.params)
+    y, pullback = case.layer.vjp(case.params, case.x)
+    other_y, other_pullback = case.layer.vjp(params, x)
+    results, others = (y, *pullback(case.dy)), (other_y, *other_pullback(dy))
+    tree.map(lambda a, b: close(a, b, case.tolerance()), results, others)
+    close(case.layer.apply(params, x), y, case.tolerance())
+
+
+@for_every_layer
+def test_init_follows_from_its_generator_and_gives_float32(name, data):
+    case = drawn(name, data)
+    first, again = (case.layer.init(np.random.default_rng(5), case.x.shape[1:]) for _ in range(2))
+    same(first, again)
+    assert first.keys() == case.params.keys()
+    assert all(p.dtype == np.float32 for p in tree.leaves(first))
+
+
+@for_every_layer
+def test_layer_prints_as_the_call_that_makes_it(name, data):
+    case = drawn(name, data)
+    namespace = {key: getattr(layers, key) for key in layers.__all__}
+    made = eval(repr(case.layer), {"__builtins__": {}}, namespace)
+    assert made == case.layer
+    assert repr(made) == repr(case.layer)
+
+
+@for_every_layer
+def test_layers_are_equal_exactly_when_they_are_configured_alike(name, data):
+    case, other = drawn(name, data), drawn(name, data)
+    again = case.row.make(**case.arguments)
+    assert again == case.layer
+    assert hash(again) == hash(case.layer)
+    same_output = repr(other.layer) == repr(case.layer)  # by the test above, what prints alike is made alike
+    assert (other.layer == case.layer) == same_output
+
+
+def test_different_layers_are_unequal():
+    made = [getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), Layer)]
+    made += [layers.leaky_relu(0.1), layers.leaky_relu(0.2), layers.dense(2), layers.dense(3), layers.flatten()]
+    made += [layers.dense(2, w_init=initializers.he_normal), layers.conv2d(2, 3), layers.conv2d(2, 3, stride=2)]
+    made += [layers.max_pool(2), layers.max_pool(3), layers.max_pool(2, stride=1), layers.avg_pool(2)]
+    made += [layers.conv2d(2, 3, padding=1), layers.zero_pad(1), layers.zero_pad(((0, 1), (0, 1)))]
+    for i, one in enumerate(made):
+        assert [one == other for other in made] == [i == j for j in range(len(made))]
+        assert one != "layer"
+
+
+@for_every_layer
+def test_layer_pickles(name, data):
+    case = drawn(name, data)
+    copy = pickle.loads(pickle.dumps(case.layer))
+    assert copy == case.layer
+    same(copy.apply(case.params, case.x), case.layer.apply(case.params, case.x))
+    y, pullback = copy.vjp(case.params, case.x)
+    same(pullback(case.dy), case.layer.vjp(case.params, case.x)[1](case.dy))

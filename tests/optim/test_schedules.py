@@ -1,0 +1,53 @@
+"""Schedules at the steps where their exact values are known."""
+
+import math
+import pickle
+
+import pytest
+
+from functional_nn import optim
+
+
+def test_step_decay_falls_after_every_so_many_updates():
+    schedule = optim.step_decay(0.8, every=3, factor=0.5)
+    assert [schedule(step) for step in range(8)] == [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.2, 0.2]
+    assert optim.step_decay(1.0, every=1)(2) == pytest.approx(0.01)
+
+
+def test_cosine_falls_from_rate_to_final():
+    schedule = optim.cosine(1.0, steps=4, final=0.2)
+    middle = (1.0 + math.sqrt(0.5)) / 2.0
+    expected = [1.0, 0.2 + 0.8 * middle, 0.6, 0.2 + 0.8 * (1.0 - middle), 0.2, 0.2, 0.2]
+    assert [schedule(step) for step in range(7)] == pytest.approx(expected, abs=1e-15)
+
+
+def test_cosine_warms_up_linearly_and_never_starts_at_zero():
+    schedule = optim.cosine(1.0, steps=8, warmup=4)
+    assert [schedule(step) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert schedule(6) == pytest.approx(0.5)
+    assert schedule(8) == schedule(1000) == 0.0
+
+
+@pytest.mark.parametrize("schedule", [optim.step_decay(1, every=2), optim.cosine(1, steps=10, warmup=3)])
+def test_schedules_are_values_that_give_python_floats(schedule):
+    assert all(type(schedule(step)) is float for step in range(12))
+    assert eval(repr(schedule), vars(optim)) == schedule
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optim.step_decay(-1.0, every=2),
+        lambda: optim.step_decay(1.0, every=0),
+        lambda: optim.step_decay(1.0, every=1, factor=-0.5),
+        lambda: optim.cosine(-1.0, steps=10),
+        lambda: optim.cosine(1.0, steps=10, warmup=10),
+        lambda: optim.cosine(1.0, steps=0),
+        lambda: optim.cosine(1.0, steps=10, warmup=-1),
+        lambda: optim.cosine(1.0, steps=10, final=-1.0),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()

@@ -1,0 +1,130 @@
+"""Each gradient transformation by itself."""
+
+import math
+
+import numpy as np
+import pytest
+
+from functional_nn import optim, tree
+
+
+def run(transform, *gradients, params=None):
+    """The updates of one step after another, for a tree {"p": [...]} each."""
+    params = {"p": np.zeros(len(gradients[0]))} if params is None else params
+    state, found = transform.init(params), []
+    for gradient in gradients:
+        updates, state = transform.update({"p": np.array(gradient, float)}, state, params)
+        found.append(updates["p"].tolist())
+    return found
+
+
+def test_trace_accumulates_a_velocity():
+    assert run(optim.trace(0.5), [1, 0], [2, 4], [0, 0]) == [[1, 0], [2.5, 4], [1.25, 2]]
+    assert run(optim.trace(0.5, nesterov=True), [1], [2]) == [[1.5], [2 + 0.5 * 2.5]]
+    assert run(optim.trace(0.0), [1], [2]) == [[1], [2]]
+
+
+def test_decayed_weights_are_added_to_the_updates():
+    assert run(optim.add_decayed_weights(0.5), [1, 1], params={"p": np.array([2.0, -4.0])}) == [[2, -1]]
+
+
+def test_learning_rate_turns_gradients_into_descent():
+    assert run(optim.scale_by_learning_rate(0.25), [4, -8]) == [[-1, 2]]
+    assert run(optim.scale_by_learning_rate(lambda step: float(step)), [1], [1], [1]) == [[0], [-1], [-2]]
+    assert run(optim.scale_by_learning_rate(0.0), [3]) == [[0]]
+
+
+def test_clip_bounds_the_norm_of_the_whole_tree():
+    clip = optim.clip_by_global_norm(1.0)
+    grads = {"a": np.array([3.0]), "b": {"c": np.array([[0.0, 4.0]])}}
+    updates, _ = clip.update(grads, clip.init(grads), grads)
+    np.testing.assert_allclose(updates["a"], [0.6], rtol=1e-15)
+    np.testing.assert_allclose(updates["b"]["c"], [[0.0, 0.8]], rtol=1e-15)
+
+
+def test_clip_leaves_a_small_gradient_as_it_is():
+    assert run(optim.clip_by_global_norm(5.0), [3, 4]) == [[3, 4]]
+    assert run(optim.clip_by_global_norm(1.0), [0, 0]) == [[0, 0]]
+
+
+def test_clip_measures_float32_in_float64():
+    clip = optim.clip_by_global_norm(1.0)
+    grads = {"p": np.array([3e30, 4e30], np.float32)}  # its square overflows in float32
+    updates, _ = clip.update(grads, clip.init(grads), grads)
+    np.testing.assert_allclose(updates["p"], [0.6, 0.8], rtol=1e-6)
+    assert updates["p"].dtype == np.float32
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_clip_passes_what_is_not_finite(value):
+    updates = run(optim.clip_by_global_norm(1.0), [value, 1.0])[0]
+    np.testing.assert_array_equal(updates, [value, 1.0])
+
+
+def test_adam_starts_with_steps_of_one_whatever_the_gradients_size():
+    for updates in run(optim.scale_by_adam(), [1e-3, -1e4]):
+        np.testing.assert_allclose(updates, [1.0, -1.0], rtol=1e-4)
+
+
+def test_chain_applies_in_order_and_keeps_each_ones_state():
+    params = {"p": np.zeros(1)}
+    first_scaled = optim.chain(optim.scale_by_learning_rate(2.0), optim.clip_by_global_norm(1.0))
+    first_clipped = optim.chain(optim.clip_by_global_norm(1.0), optim.scale_by_learning_rate(2.0))
+    assert run(first_scaled, [10], params=params) == [[-1]]
+    assert run(first_clipped, [10], params=params) == [[-2]]
+    both = optim.chain(optim.trace(0.5), optim.scale_by_learning_rate(lambda step: 1.0 + step))
+    assert run(both, [1], [1]) == [[-1], [-3]]
+    state = both.init(params)
+    assert len(state) == 2
+    assert state[0].velocity["p"].tolist() == [0.0]
+    assert state[1].step == 0
+
+
+def test_chain_of_nothing_is_the_identity():
+    assert run(optim.chain(), [3, 4]) == [[3, 4]]
+
+
+def test_chains_nest():
+    inner = optim.chain(optim.trace(0.5), optim.add_decayed_weights(0.0))
+    nested = optim.chain(inner, optim.scale_by_learning_rate(1.0))
+    flat = optim.chain(optim.trace(0.5), optim.add_decayed_weights(0.0), optim.scale_by_learning_rate(1.0))
+    assert run(nested, [1], [2]) == run(flat, [1], [2])
+
+
+def test_a_chain_refuses_the_state_of_another():
+    params = {"p": np.zeros(1)}
+    chain = optim.chain(optim.trace(0.5), optim.scale_by_learning_rate(1.0))
+    with pytest.raises(ValueError, match="shorter|longer"):
+        chain.update(params, chain.init(params)[:1], params)
+
+
+def test_apply_updates_adds_and_names_what_differs():
+    params = {"a": {"w": np.ones(2)}, "b": np.zeros(1)}
+    updates = {"a": {"w": np.array([1.0, -3.0])}, "b": np.ones(1)}
+    new = optim.apply_updates(params, updates)
+    assert new["a"]["w"].tolist() == [2.0, -2.0]
+    assert params["a"]["w"].tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match="trees differ at a: dict with w against dict with v"):
+        optim.apply_updates(params, {"a": {"v": np.ones(2)}, "b": np.ones(1)})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optim.trace(1.0),
+        lambda: optim.trace(math.nan),
+        lambda: optim.scale_by_adam(eps=-1e-8),
+        lambda: optim.add_decayed_weights(-0.1),
+        lambda: optim.clip_by_global_norm(0.0),
+        lambda: optim.clip_by_global_norm(math.inf),
+        lambda: optim.scale_by_learning_rate(-1.0),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+def test_a_users_transform_chains_with_ours():
+    sign = optim.Transform(lambda params: None, lambda grads, state, params: (tree.map(np.sign, grads), state))
+    assert run(optim.chain(sign, optim.scale_by_learning_rate(0.5)), [7, -3]) == [[-0.5, 0.5]]

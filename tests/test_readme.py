@@ -1,0 +1,38 @@
+"""The README's examples run as they stand, and its commands are the ones that are run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_examples_run_in_order_and_print_what_they_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn")
+    namespace: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), namespace)
+    accuracy, printed_layer, *error = capsys.readouterr().out.splitlines()
+    assert float(accuracy) > 0.95
+    assert printed_layer == "conv2d(6, 5, padding=2)"
+    assert "wrong derivative" in "\n".join(error)
+
+
+def test_readme_opens_with_the_two_commands_and_the_gate_runs_the_second() -> None:
+    commands = blocks("sh")[0].splitlines()
+    assert README.startswith("# functional_nn\n\n```sh\n")
+    assert len(commands) == 2
+    assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_file_that_the_readme_links_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target

@@ -1,0 +1,150 @@
+"""Pytrees: what is visited, in which order, and what comes back."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functional_nn import tree
+
+
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
+arrays = st.builds(
+    lambda shape, first: first + np.arange(float(np.prod(shape))).reshape(shape),
+    st.lists(st.integers(0, 3), max_size=3).map(tuple),
+    st.integers(-5, 5),
+)
+trees = st.recursive(
+    arrays | st.none(),
+    lambda children: (
+        st.dictionaries(st.text("abc", min_size=1, max_size=2), children, max_size=3)
+        | st.lists(children, max_size=3)
+        | st.lists(children, max_size=3).map(tuple)
+        | st.builds(Point, children, children)
+    ),
+    max_leaves=8,
+)
+
+
+def same(a, b):
+    """Equality of trees written without the library."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a is None or (a.dtype == b.dtype and np.array_equal(a, b))
+
+
+@given(trees)
+def test_map_of_the_identity_is_the_tree(t):
+    mapped = tree.map(lambda leaf: leaf, t)
+    assert same(mapped, t)
+
+
+@given(trees)
+def test_flatten_and_unflatten_are_inverse(t):
+    leaves, unflatten = tree.flatten(t)
+    assert same(unflatten(leaves), t)
+    with pytest.raises(ValueError, match=f"the tree has {len(leaves)} leaves, got {len(leaves) + 1}"):
+        unflatten([*leaves, 0.0])
+
+
+@given(trees)
+def test_ravel_and_unravel_are_inverse(t):
+    vector, unravel = tree.ravel(t)
+    assert vector.ndim == 1
+    assert len(vector) == tree.size(t)
+    assert same(unravel(vector), t)
+    doubled = unravel(2.0 * vector)
+    assert same(doubled, tree.map(lambda leaf: 2.0 * leaf, t))
+    assert not any(np.shares_memory(leaf, vector) for leaf in tree.leaves(unravel(vector)))
+
+
+@given(trees)
+def test_leaves_items_and_flatten_visit_alike(t):
+    leaves = tree.leaves(t)
+    assert [id(leaf) for _, leaf in tree.items(t)] == [id(leaf) for leaf in leaves]
+    assert [id(leaf) for leaf in tree.flatten(t)[0]] == [id(leaf) for leaf in leaves]
+    assert tree.size(t) == sum(leaf.size for leaf in leaves)
+
+
+@given(trees)
+def test_zeros_have_the_trees_shapes_and_dtypes(t):
+    assert same(tree.zeros_like(t), tree.map(lambda leaf: 0.0 * leaf, t))
+
+
+def test_paths_join_keys_indices_and_fields():
+    t = {"c1": {"w": 1.0, "b": 2.0}, "a": [3.0, (4.0, None)], "p": Point(x=5.0, y={"z": 6.0})}
+    assert tree.items(t) == [("a.0", 3.0), ("a.1.0", 4.0), ("c1.b", 2.0), ("c1.w", 1.0), ("p.x", 5.0), ("p.y.z", 6.0)]
+    assert tree.items(7.0) == [("", 7.0)]
+    assert tree.items({"a": {}, "b": None, "c": []}) == []
+
+
+def test_dicts_are_visited_in_sorted_order_whatever_their_own():
+    assert tree.leaves({"b": 1, "a": 2}) == tree.leaves({"a": 2, "b": 1}) == [2, 1]
+
+
+def test_map_takes_several_trees():
+    a, b = {"w": np.ones(2), "s": 1.0}, {"s": 2.0, "w": np.full(2, 3.0)}
+    total = tree.map(lambda x, y: x + y, a, b)
+    assert total["s"] == 3.0
+    assert total["w"].tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "path"),
+    [
+        ({"c1": {"w": 1}}, {"c1": {"v": 1}}, "c1: dict with w against dict with v"),
+        ({"c1": {"w": 1}}, {"c1": 1}, r"c1: dict with w against a leaf \(int\)"),
+        ({"c1": {"w": 1}}, {"c1": {"w": {"deep": 1}}}, r"c1\.w: a leaf \(int\) against dict with deep"),
+        ([1, 2], [1, 2, 3], "the root: list with 0, 1 against list with 0, 1, 2"),
+        ([1, [2]], (1, [2]), "the root: list with 0, 1 against tuple with 0, 1"),
+        ({"p": Point(1, 2)}, {"p": (1, 2)}, "p: Point with x, y against tuple with 0, 1"),
+        ({"a": None}, {"a": 1}, "a: NoneType with nothing against a leaf"),
+        ({"a": np.ones(1)}, {"a": {"w": np.ones(1)}}, r"a: a leaf \(ndarray\) against dict with w"),
+    ],
+)
+def test_trees_that_do_not_match_are_refused_by_path(a, b, path):
+    with pytest.raises(TypeError, match=f"trees differ at {path}"):
+        tree.map(lambda x, y: x, a, b)
+
+
+def test_ravel_refuses_a_mix_of_dtypes_by_path():
+    with pytest.raises(TypeError, match="c1.b is float64, c1.w is float32"):
+        tree.ravel({"c1": {"w": np.ones(1, np.float32), "b": np.ones(1)}})
+
+
+def test_ravel_keeps_float32_and_unravel_takes_another_dtype():
+    vector, unravel = tree.ravel({"w": np.ones((2, 2), np.float32)})
+    assert vector.dtype == np.float32
+    assert unravel(vector.astype(np.float64))["w"].dtype == np.float64
+    assert unravel(vector.astype(complex))["w"].dtype == complex
+    for wrong in (np.ones(5), np.ones((2, 2)), np.ones(0)):
+        with pytest.raises(ValueError, match=r"expected a vector of shape \(4,\)"):
+            unravel(wrong)
+
+
+def test_numbers_are_leaves():
+    assert tree.size({"step": 3, "w": np.ones((2, 3))}) == 7
+    assert tree.ravel([1.0, 2.0])[0].tolist() == [1.0, 2.0]
+
+
+def test_inputs_are_not_written():
+    leaf = np.arange(3.0)
+    leaf.flags.writeable = False
+    t = {"b": [leaf], "a": leaf}
+    tree.map(lambda x: x + 1.0, t)
+    vector, unravel = tree.ravel(t)
+    vector[...] = 7.0
+    tree.zeros_like(t)["a"][...] = 9.0
+    unravel(vector)["b"][0][...] = 5.0
+    assert list(t) == ["b", "a"]
+    assert leaf.tolist() == [0.0, 1.0, 2.0]
