@@ -1,6 +1,6 @@
 """The report's seven rows on one's own data: a table, results.json and pictures of the curves.
 
-    python -m experiments.reproduce [--data digits|DIR] [--epochs N] [--seed S] [--out DIR]
+python -m experiments.reproduce [--data digits|DIR] [--epochs N] [--seed S] [--out DIR]
 """
 
 from __future__ import annotations

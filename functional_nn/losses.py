@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -121,13 +120,13 @@ def _as_rows(loss: str, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return targets.astype(outputs.dtype, copy=False)
 
 
-def _loss(name: str, vjp: Callable[..., tuple[float, LossPullback]], hits: Callable[..., np.ndarray] | None) -> Loss:
-    return Loss(name, partial(_value, vjp=vjp), vjp, hits)
+def _cross_entropy(outputs: np.ndarray, targets: np.ndarray) -> float:
+    return _cross_entropy_vjp(outputs, targets)[0]
 
 
-def _value(outputs: np.ndarray, targets: np.ndarray, *, vjp: Callable[..., tuple[float, LossPullback]]) -> float:
-    return vjp(outputs, targets)[0]
+def _squared_error(outputs: np.ndarray, targets: np.ndarray) -> float:
+    return _squared_error_vjp(outputs, targets)[0]
 
 
-softmax_cross_entropy = _loss("softmax_cross_entropy", _cross_entropy_vjp, labels_hit)
-mean_squared_error = _loss("mean_squared_error", _squared_error_vjp, None)
+softmax_cross_entropy = Loss("softmax_cross_entropy", _cross_entropy, _cross_entropy_vjp, labels_hit)
+mean_squared_error = Loss("mean_squared_error", _squared_error, _squared_error_vjp)

@@ -82,7 +82,8 @@ def fit(
     result = FitResult(params, optimizer.init(params), [])
     with progress_of(epochs, -(-len(data[0]) // batch_size), shown=progress) as report:
         for epoch in range(1, epochs + 1):
-            result = _epoch(result, step, settings, keys.fold(seed, epoch), report)
+            with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a DivergenceError
+                result = _epoch(result, step, settings, keys.fold(seed, epoch), report)
             if validation is not None:
                 scores = evaluate(model, result.params, *validation, loss=loss, transform=transform, workers=workers)
                 result.history[-1].update(val_loss=scores["loss"], val_accuracy=scores["accuracy"])

@@ -15,7 +15,7 @@ from functional_nn.layer import Layer, Params, Shape, with_parts
 __all__ = ["Leaf", "chunk_size", "leaf_layers", "leaf_params", "multiply_adds"]
 
 CHUNKED_WORK = 100_000  # multiply-adds an example from which chunks pay: a perceptron has fewer
-CHUNK = 32
+CHUNK = 64
 CHUNK_WORK = 128_000_000  # multiply-adds a chunk at the most
 
 

@@ -175,9 +175,11 @@ def test_labels_of_every_integer_dtype_are_taken(dtype):
     ],
 )
 def test_targets_that_are_neither_labels_nor_rows_are_refused(targets):
-    with pytest.raises(ValueError, match="softmax_cross_entropy: targets are .*expected one-dimensional integer labels"):
+    with pytest.raises(
+        ValueError, match=r"softmax_cross_entropy: targets are .*expected one-dimensional integer labels"
+    ):
         CROSS_ENTROPY.apply(LOGITS, targets)
-    with pytest.raises(ValueError, match="mean_squared_error: targets are .*expected numbers"):
+    with pytest.raises(ValueError, match=r"mean_squared_error: targets are .*expected numbers"):
         SQUARED.apply(LOGITS, targets)
 
 
@@ -185,7 +187,7 @@ def test_targets_that_are_neither_labels_nor_rows_are_refused(targets):
 def test_an_empty_batch_is_refused(loss):
     for targets in (np.zeros((0, 3)), np.zeros(0, np.int64)):
         for run in (loss.apply, loss.vjp):
-            with pytest.raises(ValueError, match="empty|expected"):
+            with pytest.raises(ValueError, match=r"empty|expected"):
                 run(np.zeros((0, 3)), targets)
 
 

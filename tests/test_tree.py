@@ -17,7 +17,7 @@ class Point(NamedTuple):
 
 arrays = st.builds(
     lambda shape, first: first + np.arange(float(np.prod(shape))).reshape(shape),
-    st.lists(st.integers(0, 3), max_size=3).map(tuple),
+    st.lists(st.integers(0, 3), min_size=1, max_size=3).map(tuple),
     st.integers(-5, 5),
 )
 trees = st.recursive(
@@ -118,7 +118,7 @@ def test_trees_that_do_not_match_are_refused_by_path(a, b, path):
 
 
 def test_ravel_refuses_a_mix_of_dtypes_by_path():
-    with pytest.raises(TypeError, match="c1.b is float64, c1.w is float32"):
+    with pytest.raises(TypeError, match=r"c1.b is float64, c1.w is float32"):
         tree.ravel({"c1": {"w": np.ones(1, np.float32), "b": np.ones(1)}})
 
 

@@ -178,7 +178,7 @@ def _persistent(ladder: Ladder, first: int, last: int) -> Probe:
             return _roughness(ladder, first, amplitude, largest)
     narrow, wide = abs(samples[last].bend), abs(samples[last - PLATEAU + 1].bend)
     middle = (first + last) // 2
-    kink = narrow > SIGMAS * ladder.noises[last] and narrow > wide / 4.0
+    kink = narrow > SIGMAS * ladder.noises[last] and wide / 4.0 < narrow < 4.0 * wide  # 1/16 if smooth, 16 if rounding
     finding = Finding(samples[middle], errors[middle], samples[first].step, samples[last].step, kink)
     return Probe(Status.PERSISTS, finding)
 

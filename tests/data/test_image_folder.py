@@ -129,6 +129,8 @@ def test_parts_without_train_are_refused(tmp_path: Path, fill: Fill) -> None:
 def test_no_folder_and_no_directory_are_told(tmp_path: Path) -> None:
     fails(tmp_path, "there are no folders", MissingFileError)
     fails(tmp_path / "nowhere", "there is no such directory", MissingFileError)
+    (tmp_path / "file").touch()
+    fails(tmp_path / "file", "there is no such directory", MissingFileError)
 
 
 def test_fractions_that_leave_a_part_empty_are_refused(tmp_path: Path, fill: Fill) -> None:

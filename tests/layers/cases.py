@@ -44,8 +44,11 @@ class Case:
         return float(terms * np.finfo(self.x.dtype).eps * size * max(size, weight))
 
 
+SOME_EXAMPLES = st.integers(1, 3)
+
+
 @st.composite
-def cases(draw, row: Row, dtypes=(np.float64, np.float32), examples=st.integers(1, 3)) -> Case:
+def cases(draw, row: Row, dtypes=(np.float64, np.float32), examples=SOME_EXAMPLES) -> Case:
     arguments, input_shape = draw(row.cases)
     dtype = draw(st.sampled_from(dtypes))
     n = draw(examples)

@@ -91,9 +91,7 @@ def conv2d(params, x, filters, kernel, stride=1, padding=0):
         window = product(range(kh), range(kw), channels)
         return b[o] + sum(image[i * sh + u][j * sw + v][c] * w[u][v][c][o] for u, v, c in window)
 
-    return np.array(
-        [[[[entry(image, i, j, o) for o in range(filters)] for j in columns] for i in rows] for image in x]
-    )
+    return np.array([[[[entry(image, i, j, o) for o in range(filters)] for j in columns] for i in rows] for image in x])
 
 
 def max_pool(params, x, window, stride=None):
@@ -106,7 +104,7 @@ def avg_pool(params, x, window, stride=None):
 
 def _pool(x, window, stride, summary):
     (kh, kw), (sh, sw) = _pair(window), _pair(window if stride is None else stride)
-    n, h, w, channels = x.shape
+    _, h, w, channels = x.shape
     rows, columns = range((h - kh) // sh + 1), range((w - kw) // sw + 1)
 
     def entry(image, i, j, c):

@@ -54,7 +54,9 @@ def windows(draw, name, *, padded=False, **others):
     window = draw(pairs)
     kh, kw = (window, window) if isinstance(window, int) else window
     arguments = {name: window, **{key: draw(strategy) for key, strategy in others.items()}}
-    arguments |= draw(st.fixed_dictionaries({}, optional={"stride": pairs, **({"padding": paddings} if padded else {})}))
+    arguments |= draw(
+        st.fixed_dictionaries({}, optional={"stride": pairs, **({"padding": paddings} if padded else {})})
+    )
     padding = arguments.get("padding", 0)
     (top, bottom), (left, right) = ((padding,) * 2,) * 2 if isinstance(padding, int) else padding
     h = draw(st.integers(max(1, kh - top - bottom), kh + 4))

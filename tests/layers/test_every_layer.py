@@ -217,5 +217,5 @@ def test_layer_pickles(name, data):
     copy = pickle.loads(pickle.dumps(case.layer))
     assert copy == case.layer
     same(copy.apply(case.params, case.x), case.layer.apply(case.params, case.x))
-    y, pullback = copy.vjp(case.params, case.x)
+    _, pullback = copy.vjp(case.params, case.x)
     same(pullback(case.dy), case.layer.vjp(case.params, case.x)[1](case.dy))

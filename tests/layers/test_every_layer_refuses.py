@@ -99,7 +99,7 @@ def test_conv2d_names_the_channels_that_do_not_fit():
     params = layer.init(np.random.default_rng(0), (5, 5, 6))
     x = np.zeros((1, 5, 5, 3), np.float32)
     for run in (layer.apply, layer.vjp):
-        with pytest.raises(ValueError, match="^conv2d: x has 3 channels, w expects 6$"):
+        with pytest.raises(ValueError, match=r"^conv2d: x has 3 channels, w expects 6$"):
             run(params, x)
 
 
@@ -173,13 +173,13 @@ def test_windows_and_strides_that_are_no_positive_int_or_pair_are_refused(bad):
 @pytest.mark.parametrize("bad", [-1, "same", (1, 1), ((1, 1), 2), ((1, -1), (0, 0)), ((1, 1, 1), (1, 1, 1)), None])
 def test_paddings_that_are_no_int_or_margins_are_refused(bad):
     for make in (layers.zero_pad, lambda padding: layers.conv2d(2, 3, padding=padding)):
-        with pytest.raises(ValueError, match="padding is .*expected an int"):
+        with pytest.raises(ValueError, match=r"padding is .*expected an int"):
             make(bad)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, "0.1", None, True])
 def test_a_slope_that_is_no_finite_number_is_refused(bad):
-    with pytest.raises(ValueError, match="slope is .*expected a finite number"):
+    with pytest.raises(ValueError, match=r"slope is .*expected a finite number"):
         layers.leaky_relu(bad)
 
 

@@ -191,5 +191,5 @@ def test_gradients_of_another_tree_are_refused_by_path(name, trees):
     ],
 )
 def test_settings_without_a_meaning_are_refused(make):
-    with pytest.raises(ValueError, match="expected|needs"):
+    with pytest.raises(ValueError, match=r"expected|needs"):
         make()

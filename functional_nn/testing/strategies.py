@@ -1,0 +1,203 @@
+"""Hypothesis strategies for what gradient checks need: shapes, parameters, inputs, labels and whole networks.
+
+    @given(st.data())
+    def test_my_layer(data):
+        shape = data.draw(strategies.image_shapes())
+        x = data.draw(strategies.kink_free(shape))
+        check_vjp(my_layer, data.draw(strategies.params(my_layer, shape)), x)
+
+Arrays are drawn from a seed that hypothesis draws, so that they are in general position (no zeros, no equal entries,
+which are the inputs where derivatives jump) and large ones cost nothing; shapes and configurations shrink.
+Needs hypothesis: `pip install 'functional-nn[test]'`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from functional_nn import layers, tree
+from functional_nn.compose import branch, residual, serial
+from functional_nn.layer import Layer, Params, Shape
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError("functional_nn.testing.strategies needs hypothesis: pip install 'functional-nn[test]'") from error
+
+__all__ = [
+    "batches",
+    "image_shapes",
+    "kink_free",
+    "labels",
+    "networks",
+    "params",
+    "probabilities",
+    "tie_free",
+    "vector_shapes",
+]
+
+Draw = Callable[..., Any]
+
+AWAY = 1e-3  # how far kink-free inputs stay from 0, and tie-free ones from each other
+SMOOTH = (layers.sigmoid, layers.tanh, layers.silu, layers.softplus, layers.scaled_tanh, layers.asinh_unit)
+KINKED = (layers.relu, layers.leaky_relu(0.1))
+
+
+def vector_shapes(max_features: int = 8) -> st.SearchStrategy[Shape]:
+    """Shapes of vectors without the batch axis, (features,)."""
+    return st.tuples(st.integers(1, max_features))
+
+
+def image_shapes(min_side: int = 2, max_side: int = 7, max_channels: int = 3) -> st.SearchStrategy[Shape]:
+    """Shapes of images without the batch axis, (height, width, channels)."""
+    side = st.integers(min_side, max_side)
+    return st.tuples(side, side, st.integers(1, max_channels))
+
+
+def params(layer: Layer, input_shape: Shape, dtype: Any = np.float64) -> st.SearchStrategy[Params]:
+    """Parameter trees of `layer` for inputs of `input_shape`: its own `init` and noise, so that biases are not zero."""
+
+    def draw_params(rng: np.random.Generator) -> Params:
+        start = layer.init(rng, input_shape)
+        return tree.map(lambda p: np.asarray(p + 0.1 * rng.standard_normal(np.shape(p))).astype(dtype), start)
+
+    return _generators().map(draw_params)
+
+
+def batches(
+    input_shape: Shape, *, min_size: int = 1, max_size: int = 4, dtype: Any = np.float64
+) -> st.SearchStrategy[np.ndarray]:
+    """Batches (n, *input_shape) of normally distributed numbers with n from `min_size` to `max_size`."""
+    return _arrays(input_shape, min_size, max_size, dtype, lambda rng, shape: rng.standard_normal(shape))
+
+
+def kink_free(
+    input_shape: Shape, *, min_size: int = 1, max_size: int = 4, dtype: Any = np.float64
+) -> st.SearchStrategy[np.ndarray]:
+    """Batches of numbers of both signs with sizes from 1e-3 to 3: no entry at the kink of a relu or an abs."""
+
+    def away_from_zero(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+        return rng.uniform(AWAY, 3.0, shape) * rng.choice((-1.0, 1.0), shape)
+
+    return _arrays(input_shape, min_size, max_size, dtype, away_from_zero)
+
+
+def tie_free(
+    input_shape: Shape, *, min_size: int = 1, max_size: int = 4, dtype: Any = np.float64
+) -> st.SearchStrategy[np.ndarray]:
+    """Batches of numbers that differ from each other and from 0 by more than 1e-3: no ties under a max pool."""
+
+    def apart(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+        size = int(np.prod(shape))
+        places = rng.permutation(size) - size // 2 + 0.5 + rng.uniform(-0.25, 0.25, size)
+        return (places * max(4.0 / max(size, 1), 4.0 * AWAY)).reshape(shape)
+
+    return _arrays(input_shape, min_size, max_size, dtype, apart)
+
+
+def labels(n: int, classes: int) -> st.SearchStrategy[np.ndarray]:
+    """Labels (n,) from 0 to `classes` - 1, int64."""
+    return st.lists(st.integers(0, classes - 1), min_size=n, max_size=n).map(lambda drawn: np.array(drawn, np.int64))
+
+
+def probabilities(n: int, classes: int, dtype: Any = np.float64) -> st.SearchStrategy[np.ndarray]:
+    """Target rows (n, classes), positive, each of sum one."""
+    return _generators().map(lambda rng: rng.dirichlet(np.ones(classes), size=n).astype(dtype))
+
+
+def networks(input_shape: Shape, *, max_parts: int = 4, nesting: int = 1) -> st.SearchStrategy[Layer]:
+    """Networks for inputs of `input_shape`: up to `max_parts` layers in series, each fitting the one before.
+
+    The layers are those of `functional_nn.layers`; up to `nesting` levels deep also residual blocks, with and without a
+    shortcut, and branches of such networks.
+    """
+    return st.composite(_draw_network)(input_shape, max_parts, nesting)
+
+
+def _draw_network(draw: Draw, shape: Shape, max_parts: int, nesting: int) -> Layer:
+    parts = {}
+    for i in range(draw(st.integers(1, max_parts))):
+        kinds: list[Callable[[Draw, Shape], Layer]] = [
+            _draw_activation,
+            _draw_dense if len(shape) == 1 else _draw_image_layer,
+        ]
+        if nesting:
+            kinds += [_draw_residual(max_parts, nesting), _draw_branch(max_parts, nesting)]
+        parts[f"l{i}"] = draw(st.sampled_from(kinds))(draw, shape)
+        shape = parts[f"l{i}"].output_shape(shape)
+    return serial(**parts)
+
+
+def _draw_activation(draw: Draw, shape: Shape) -> Layer:
+    layer: Layer = draw(st.sampled_from((*SMOOTH, *KINKED)))
+    return layer
+
+
+def _draw_dense(draw: Draw, shape: Shape) -> Layer:
+    return layers.dense(draw(st.integers(1, 6)))
+
+
+def _draw_image_layer(draw: Draw, shape: Shape) -> Layer:
+    side = min(shape[0], shape[1], 3)
+    window, stride = draw(st.integers(1, side)), draw(st.integers(1, 2))
+    kinds = {
+        "conv2d": lambda: layers.conv2d(
+            draw(st.integers(1, 3)), window, stride=stride, padding=draw(st.integers(0, 1))
+        ),
+        "max_pool": lambda: layers.max_pool(window, stride=stride),
+        "avg_pool": lambda: layers.avg_pool(window, stride=stride),
+        "zero_pad": lambda: layers.zero_pad(((draw(st.integers(0, 1)), 0), (1, draw(st.integers(0, 1))))),
+        "flatten": layers.flatten,
+    }
+    return kinds[draw(st.sampled_from(list(kinds)))]()
+
+
+def _draw_residual(max_parts: int, nesting: int) -> Callable[[Draw, Shape], Layer]:
+    def draw_residual(draw: Draw, shape: Shape) -> Layer:
+        body = _draw_network(draw, shape, max_parts, nesting - 1)
+        goal = body.output_shape(shape)
+        if goal == shape and draw(st.booleans()):
+            return residual(body)
+        shortcut = _bridge(shape, goal)
+        return residual(_draw_activation(draw, shape)) if shortcut is None else residual(body, shortcut)
+
+    return draw_residual
+
+
+def _draw_branch(max_parts: int, nesting: int) -> Callable[[Draw, Shape], Layer]:
+    def draw_branch(draw: Draw, shape: Shape) -> Layer:
+        left = _draw_network(draw, shape, max_parts, nesting - 1)
+        goal = left.output_shape(shape)
+        right = _bridge(shape, (*goal[:-1], draw(st.integers(1, 3))))
+        return branch(left=left) if right is None else branch(left=left, right=right)
+
+    return draw_branch
+
+
+def _bridge(shape: Shape, goal: Shape) -> Layer | None:
+    """Return a layer that leads from one shape to another, None where a single one cannot."""
+    if len(shape) == len(goal) == 1:
+        return layers.dense(goal[0])
+    if len(shape) == len(goal) == 3 and goal[0] <= shape[0] and goal[1] <= shape[1]:
+        return layers.conv2d(goal[2], (shape[0] - goal[0] + 1, shape[1] - goal[1] + 1))
+    if len(goal) == 1:
+        return serial(flat=layers.flatten(), out=layers.dense(goal[0]))
+    return None
+
+
+def _arrays(
+    input_shape: Shape,
+    min_size: int,
+    max_size: int,
+    dtype: Any,
+    fill: Callable[[np.random.Generator, Shape], np.ndarray],
+) -> st.SearchStrategy[np.ndarray]:
+    sizes = st.integers(min_size, max_size)
+    return st.builds(lambda n, rng: fill(rng, (n, *input_shape)).astype(dtype), sizes, _generators())
+
+
+def _generators() -> st.SearchStrategy[np.random.Generator]:
+    return st.integers(0, 2**32 - 1).map(np.random.default_rng)

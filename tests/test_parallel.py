@@ -1,0 +1,69 @@
+"""Tasks on threads: taken in order, stopped by an exception, with BLAS held to one thread meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from functional_nn.parallel import in_order
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8, None])
+def test_results_are_taken_in_order(workers):
+    taken = []
+    in_order(lambda i: time.sleep(0.002 * (i % 3)) or i * i, 20, workers, lambda i, result: taken.append((i, result)))
+    assert taken == [(i, i * i) for i in range(20)]
+
+
+def test_tasks_run_on_as_many_threads_as_asked_for():
+    together = threading.Barrier(3, timeout=10)
+    in_order(lambda i: together.wait(), 3, 3, lambda i, result: None)
+
+
+def test_blas_is_held_to_one_thread_and_given_back():
+    before, during = blas_threads(), []
+    in_order(lambda i: during.append(blas_threads()), 2, 2, lambda i, result: None)
+    assert all(threads == 1 for counts in during for threads in counts)
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exception_stops_the_others_and_comes_out_as_it_is(workers):
+    started, before = [], blas_threads()
+
+    def task(i):
+        started.append(i)
+        if i == 1:
+            raise KeyError("mine")
+        time.sleep(0.01)
+
+    with pytest.raises(KeyError, match="mine"):
+        in_order(task, 1000, workers, lambda i, result: None)
+    count = len(started)
+    assert count < 20
+    time.sleep(0.05)
+    assert len(started) == count
+    assert blas_threads() == before
+
+
+def test_no_worker_is_refused():
+    with pytest.raises(ValueError, match="workers is 0"):
+        in_order(lambda i: i, 1, 0, lambda i, result: None)
+
+
+def test_importing_the_package_imports_no_optional_dependency():
+    code = (
+        "import sys, functional_nn; "
+        "print(sorted({'sklearn', 'PIL', 'matplotlib', 'tqdm', 'hypothesis', 'torch'} & sys.modules.keys()))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
