@@ -38,7 +38,7 @@ def complex_probe(line: Line, *, thorough: bool = False) -> Probe:
             'step does not (abs, comparisons and .real are not analytic). Use method="finite"'
         )
     sample = Sample(STEP, slopes[0], bend=0.0, size=size, rounding=0.0, own=noise)
-    return Probe(Status.PERSISTS, Finding(sample, error, STEP, STEP, kink=False))
+    return Probe(Status.PERSISTS, Finding(sample, error, 1.0, 1.0, kink=False, exact=True))
 
 
 def check_takes_complex(problem: Problem) -> None:

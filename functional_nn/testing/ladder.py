@@ -62,7 +62,8 @@ class Sample:
 class Finding:
     """An error that stays: the step that shows it best, the error there, and between which steps it stays.
 
-    `kink`: the one-sided slopes keep apart as the step shrinks, so the line bends at 0 itself.
+    `kink`: the one-sided slopes keep apart as the step shrinks, so the line bends at 0 itself. `exact`: it was measured
+    by one step that leaves no error.
     """
 
     best: Sample
@@ -70,6 +71,7 @@ class Finding:
     widest: float
     narrowest: float
     kink: bool
+    exact: bool = False
 
 
 @dataclass(frozen=True)

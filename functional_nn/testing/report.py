@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from functional_nn.testing.ladder import Status
+from functional_nn.testing.ladder import Finding, Status
 from functional_nn.testing.problem import Problem
 from functional_nn.testing.search import (
     Failure,
@@ -92,12 +92,11 @@ def _wrong(failure: Failure, wrong: Sequence[str], *, aside: bool) -> GradientEr
     expected, got = finding.best.slope / unit, (finding.best.slope - finding.error) / unit
     size, step = abs(part), finding.best.step * abs(part)
     right = [name for name in problem.names if name not in wrong]
+    means = "complex step" if finding.exact else "central differences"
     lines = [
-        f"  measured  {expected:.9g}  (central differences of <dy, y>, step {step:.2g})",
+        f"  measured  {expected:.9g}  ({means} of <dy, y>, step {step:.2g})",
         f"  pullback  {got:.9g}",
-        f"  They stay {abs(expected - got):.2g} apart while the step shrinks from {finding.widest * size:.1g} to "
-        f"{finding.narrowest * size:.1g}; with a right",
-        "  derivative they would approach each other with the step's square.",
+        *([] if finding.exact else _persistence(finding, abs(expected - got), size)),
         f"  {ratio_hint(expected, got, problem.point[-1].shape[0] if problem.point[-1].ndim else 1)}",
         f"  Gradients that are wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.",
     ]
@@ -107,6 +106,14 @@ def _wrong(failure: Failure, wrong: Sequence[str], *, aside: bool) -> GradientEr
         lines.append("  The point given lies on a kink; all this was measured at a random point beside it.")
     path = problem.path(failure.leaf)
     return GradientError(Verdict.WRONG, "\n".join(lines), path, index, expected, got, step)
+
+
+def _persistence(finding: Finding, apart: float, size: float) -> list[str]:
+    return [
+        f"  They stay {apart:.2g} apart while the step shrinks from {finding.widest * size:.1g} to "
+        f"{finding.narrowest * size:.1g}; with a right",
+        "  derivative they would approach each other with the step's square.",
+    ]
 
 
 def _kink(failure: Failure) -> GradientError:
