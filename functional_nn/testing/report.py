@@ -22,7 +22,7 @@ from functional_nn.testing.search import (
     spread_signs,
 )
 from functional_nn.testing.taylor import probe
-from functional_nn.testing.verdict import GradientError, Verdict, ratio_hint
+from functional_nn.testing.verdict import GradientError, Verdict, place, ratio_hint
 
 __all__ = ["examine", "judge_failures"]
 
@@ -94,7 +94,7 @@ def _wrong(failure: Failure, wrong: Sequence[str], *, aside: bool) -> GradientEr
     right = [name for name in problem.names if name not in wrong]
     means = "complex step" if finding.exact else "central differences"
     lines = [
-        f"  measured  {expected:.9g}  ({means} of <dy, y>, step {step:.2g})",
+        f"  measured  {expected:.9g}  ({means} of {_output(failure)}, step {step:.2g})",
         f"  pullback  {got:.9g}",
         *([] if finding.exact else _persistence(finding, abs(expected - got), size)),
         f"  {ratio_hint(expected, got, problem.point[-1].shape[0] if problem.point[-1].ndim else 1)}",
@@ -106,6 +106,14 @@ def _wrong(failure: Failure, wrong: Sequence[str], *, aside: bool) -> GradientEr
         lines.append("  The point given lies on a kink; all this was measured at a random point beside it.")
     path = problem.path(failure.leaf)
     return GradientError(Verdict.WRONG, "\n".join(lines), path, index, expected, got, step)
+
+
+def _output(failure: Failure) -> str:
+    dy = failure.case.dy
+    chosen = np.argwhere(dy)
+    if len(chosen) == 1 and dy[tuple(chosen[0])] == 1.0:
+        return place("y", tuple(int(i) for i in chosen[0]))
+    return "<dy, y>"
 
 
 def _persistence(finding: Finding, apart: float, size: float) -> list[str]:

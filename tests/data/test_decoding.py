@@ -4,12 +4,13 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from functional_nn.data import DataError, MissingFileError
+from functional_nn.data import DataError, MissingFileError, decoding
 from functional_nn.data.decoding import FILES_A_TASK, READ_SIZE, decode
 
 Colours = Callable[..., np.ndarray]
@@ -196,29 +197,31 @@ def test_of_several_bad_files_the_first_in_order_is_named(
             read(*paths, size=4)
 
 
-def test_no_task_starts_after_the_first_error(tmp_path: Path, save_image: SaveImage) -> None:
+def test_tasks_still_waiting_are_dropped_at_the_first_error(
+    tmp_path: Path, save_image: SaveImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     good = save_image(tmp_path / "good.png", np.zeros((4, 4, 3), np.uint8))
-    paths = [str(tmp_path / "gone.png")] + [str(good)] * 20_000
-    asked: list[int] = []
+    decode_some, started = decoding._decode_some, []
 
-    def place(i: int) -> str:
-        asked.append(i)
-        return "list"
+    def watched(*given: Any) -> None:
+        started.append(given[2])
+        decode_some(*given)
 
+    monkeypatch.setattr(decoding, "_decode_some", watched)
     with pytest.raises(MissingFileError):
-        decode(paths, 4, place)
-    assert asked == [0]
+        read(tmp_path / "gone.png", *[good] * (500 * FILES_A_TASK), size=4)
+    assert len(started) < 100
 
 
 def test_a_file_larger_than_one_read_is_read_whole(tmp_path: Path, save_image: SaveImage) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "BMP")
     data = stream.getvalue()
-    assert len(data) > 2 * READ_SIZE
+    assert len(data) > 20 * READ_SIZE
     path = tmp_path / "a.bmp"
     path.write_bytes(data)
-    np.testing.assert_array_equal(read(path, size=256)[0], pixels)
+    np.testing.assert_array_equal(read(path, size=700)[0], pixels)
 
 
 def test_files_are_closed_again(tmp_path: Path, save_image: SaveImage, colours: Colours) -> None:

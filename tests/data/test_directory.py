@@ -156,3 +156,5 @@ def test_a_bad_size_is_refused_before_anything_else(lists: Path) -> None:
     with pytest.raises(ValueError, match="size=0"):
         load(lists, 0, lists / "cache.npz")
     assert not (lists / "cache.npz").exists()
+    with pytest.raises(ValueError, match="size=-1"):
+        fingerprint(lists, -1)

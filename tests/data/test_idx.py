@@ -160,14 +160,14 @@ def test_labels_that_are_not_one_dimensional_are_refused(root: Path, write_idx: 
         idx(root)
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "cut in the header", "checksum"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "cut in the header", "checksum", "block type"])
 def test_a_damaged_gzip_is_an_error(damage: str, root: Path) -> None:
     path = zip_up(root / "train-images-idx3-ubyte")
     data = bytearray(path.read_bytes())
     if damage.startswith("cut"):
         del data[5 if "header" in damage else len(data) // 2 :]
     else:
-        data[-5 if damage == "checksum" else len(data) // 2] ^= 255
+        data[{"checksum": -5, "block type": 10}.get(damage, len(data) // 2)] ^= 255
     path.write_bytes(data)
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz: corrupt or truncated gzip"):
         idx(root)
