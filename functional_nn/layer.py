@@ -112,7 +112,7 @@ class Layer:
         )
 
     def __hash__(self) -> int:
-        return hash((self.name, _unbound(self), self.parts))
+        return hash((self.name, _unbound(self)))  # not the parts: layers key caches at every step
 
     def __repr__(self) -> str:
         if self.config is None:

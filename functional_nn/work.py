@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +14,10 @@ from functional_nn.layer import Layer, Params, Shape, with_parts
 
 __all__ = ["Leaf", "chunk_size", "leaf_layers", "leaf_params", "multiply_adds"]
 
-CHUNKED_WORK = 100_000  # multiply-adds an example from which chunks pay: a perceptron has fewer
-CHUNK = 64
-CHUNK_WORK = 128_000_000  # multiply-adds a chunk at the most
+# In multiply-adds of a forward pass, by measurement; threads lose to the interpreter's lock what is gained below.
+CHUNKED_WORK = 100_000  # an example, from which chunks pay: a perceptron has fewer
+LEAST_WORK, LEAST_CHUNK = 32_000_000, 32  # of half a batch, from which two chunks beat one
+MOST_WORK, MOST_CHUNK = 1_600_000_000, 64  # of a chunk: beyond it the caches overflow
 
 
 class Leaf(NamedTuple):
@@ -28,14 +29,15 @@ class Leaf(NamedTuple):
     output_shape: Shape
 
 
-def leaf_layers(model: Layer, input_shape: Shape) -> list[Leaf]:
+@lru_cache(maxsize=64)  # asked for at every prediction
+def leaf_layers(model: Layer, input_shape: Shape) -> tuple[Leaf, ...]:
     """Return the model's leaves in the order in which an input passes them.
 
     Their shapes are read by asking the model for its output shape with leaves that note what they are asked.
     """
     leaves: list[Leaf] = []
     _noting(model, (), leaves).output_shape(input_shape)
-    return leaves
+    return tuple(leaves)
 
 
 def leaf_params(leaf: Leaf, params: Params) -> Params:
@@ -58,10 +60,16 @@ def multiply_adds(leaf: Leaf, params: Params) -> int:
 def chunk_size(model: Layer, params: Params, x_shape: Shape) -> int:
     """Return how many examples of a batch of shape `x_shape` to take at a time: it follows from these alone."""
     n, *input_shape = x_shape
+    if n <= 1:
+        return 1
     work = sum(multiply_adds(leaf, params) for leaf in leaf_layers(model, tuple(input_shape)))
     if work < CHUNKED_WORK:
-        return max(1, n)
-    return max(1, min(CHUNK, CHUNK_WORK // work, -(-n // 2)))
+        return n
+    least, most = min(LEAST_CHUNK, 1 + LEAST_WORK // work), max(1, min(MOST_CHUNK, MOST_WORK // work))
+    chunks = 2 if n >= 2 * least else 1
+    while n > chunks * most:
+        chunks *= 2  # a power of two shares out evenly among 2, 4 or 8 threads
+    return -(-n // chunks)
 
 
 def _noting(layer: Layer, path: tuple[str, ...], leaves: list[Leaf]) -> Layer:

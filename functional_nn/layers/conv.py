@@ -20,6 +20,7 @@ Each product is small enough for the second-level cache, and memory grows by kw,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -138,6 +139,7 @@ class _Geometry(NamedTuple):
     ow: int
 
 
+@lru_cache(maxsize=256)  # a few shapes come at every step
 def _geometry(x_shape: Shape, w_shape: Shape, stride: Pair, padding: Padding) -> _Geometry:
     (n, h, w, c), (kh, kw, c_in, c_out) = x_shape, w_shape
     if c != c_in:
@@ -224,9 +226,14 @@ def _input_cotangent(dy: np.ndarray, w: np.ndarray, g: _Geometry) -> np.ndarray:
 
 def _multiply(matrix: np.ndarray, stack: np.ndarray, out: np.ndarray, g: _Geometry) -> None:
     """Write matrix @ stack to out, (m, k) @ (rows, k, ow n), by blocks of columns that BLAS multiplies unpacked."""
-    work = matrix.size * g.ow * g.n
-    blocks = next((d for d in range(1, g.ow + 1) if g.ow % d == 0 and work <= d * UNPACKED), 1)
+    blocks = _blocks(matrix.size * g.n, g.ow)
     np.matmul(matrix, _column_blocks(stack, blocks), out=_column_blocks(out, blocks))
+
+
+@lru_cache(maxsize=256)
+def _blocks(work: int, columns: int) -> int:
+    """Return into how many equal blocks to divide `columns` of `work` multiply-adds each: 1 where it would not help."""
+    return next((d for d in range(1, columns + 1) if columns % d == 0 and work * columns <= d * UNPACKED), 1)
 
 
 def _column_blocks(stack: np.ndarray, blocks: int) -> np.ndarray:

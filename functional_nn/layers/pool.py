@@ -30,7 +30,7 @@ from functional_nn.layers._memory import in_order, memory_order
 
 HEIGHT, WIDTH = 1, 2
 Cotangent = Callable[[np.ndarray], np.ndarray]
-Along = Callable[[np.ndarray, int, int, int], tuple[np.ndarray, Cotangent]]
+Along = Callable[[np.ndarray, int, int, int, bool], tuple[np.ndarray, Cotangent]]
 
 
 def max_pool(window: Pair, stride: Pair | None = None) -> Layer:
@@ -56,7 +56,7 @@ def max_pool_output_shape(input_shape: Shape, *, window: Pair, stride: Pair | No
 
 def max_pool_apply(params: Params, x: np.ndarray, *, window: Pair, stride: Pair | None = None) -> np.ndarray:
     """Return each window's maximum."""
-    return _pool("max_pool", _max_along, params, x, window, stride)[0]
+    return _pool("max_pool", _max_along, params, x, window, stride, wrt_x=False)[0]
 
 
 def max_pool_vjp(
@@ -79,7 +79,7 @@ def avg_pool_output_shape(input_shape: Shape, *, window: Pair, stride: Pair | No
 
 def avg_pool_apply(params: Params, x: np.ndarray, *, window: Pair, stride: Pair | None = None) -> np.ndarray:
     """Return each window's mean."""
-    return _pool("avg_pool", _mean_along, params, x, window, stride)[0]
+    return _pool("avg_pool", _mean_along, params, x, window, stride, wrt_x=False)[0]
 
 
 def avg_pool_vjp(
@@ -116,7 +116,7 @@ def _pool(
     x: np.ndarray,
     window: Pair,
     stride: Pair | None,
-    wrt_x: bool = True,
+    wrt_x: bool,
 ) -> tuple[np.ndarray, Pullback]:
     check_params(layer, params)
     check_floats(layer, x)
@@ -124,8 +124,8 @@ def _pool(
         raise ShapeError(layer, f"x has shape {x.shape}, expected (n, height, width, channels)")
     shape = (len(x), *_output_shape(layer, x.shape[1:], window, stride))
     (kh, kw), (sh, sw) = as_pair(window), as_pair(window if stride is None else stride)
-    rows, rows_pullback = along(x, WIDTH, kw, sw)
-    y, y_pullback = along(rows, HEIGHT, kh, sh)
+    rows, rows_pullback = along(x, WIDTH, kw, sw, wrt_x)
+    y, y_pullback = along(rows, HEIGHT, kh, sh, wrt_x)
     dtype = x.dtype
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
@@ -135,15 +135,16 @@ def _pool(
     return y, pullback
 
 
-def _max_along(x: np.ndarray, axis: int, window: int, stride: int) -> tuple[np.ndarray, Cotangent]:
+def _max_along(x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool) -> tuple[np.ndarray, Cotangent]:
     """The maximum over windows along one axis: each entry is compared with the largest of those before it."""
     slices = _slices(x.shape, axis, window, stride)
     y = x[slices[0]]
-    larger = []  # larger[j - 1]: where entry j exceeds all before it
+    larger = []  # larger[j - 1]: where entry j exceeds all before it; only the pullback needs it
     for at in slices[1:]:
-        larger.append(x[at] > y)
+        if wrt_x:
+            larger.append(x[at] > y)
         y = np.maximum(y, x[at])
-    y = y if larger else y.copy(order="K")
+    y = y if window > 1 else y.copy(order="K")
     overlap = stride < window
     new_dx = _allocator(x, covered=not overlap and window > 1 and y.size * window == x.size)
 
@@ -162,7 +163,7 @@ def _max_along(x: np.ndarray, axis: int, window: int, stride: int) -> tuple[np.n
     return y, pullback
 
 
-def _mean_along(x: np.ndarray, axis: int, window: int, stride: int) -> tuple[np.ndarray, Cotangent]:
+def _mean_along(x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool) -> tuple[np.ndarray, Cotangent]:
     """The mean over windows along one axis."""
     slices = _slices(x.shape, axis, window, stride)
     y = x[slices[0]] * (1.0 / window)

@@ -12,7 +12,7 @@ from functional_nn.keys import Key
 from functional_nn.layer import Layer
 from functional_nn.losses import Loss
 from functional_nn.testing.complex_step import check_takes_complex, complex_probe
-from functional_nn.testing.contract import check_contract, check_layer_contract
+from functional_nn.testing.contract import check_contract, check_output, check_without_dx
 from functional_nn.testing.jacobian import entry_failures
 from functional_nn.testing.precision import as_float64, check_float32
 from functional_nn.testing.problem import Problem, of_layer, of_loss
@@ -59,8 +59,9 @@ def check_vjp(
         raise ValueError(f'method is {method!r}, expected "finite" or "complex"')
     problem = of_layer(layer, params, x, key)
     rng = keys.generator(seed)
+    check_output(layer, problem)
     check_contract(problem, rng)
-    check_layer_contract(layer, params, x, key, problem)
+    check_without_dx(layer, params, key, problem)
     _check_numbers(problem, rng, method, full=full)
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from functional_nn import tree
 from functional_nn.keys import Key
 from functional_nn.layer import Layer
 from functional_nn.testing.problem import Point, Problem, gradient_leaves
 from functional_nn.testing.search import spread_signs
 from functional_nn.testing.verdict import GradientError, Verdict
 
-__all__ = ["check_contract", "check_layer_contract"]
+__all__ = ["check_contract", "check_output", "check_without_dx"]
 
 ROUNDING = 1e4  # results of equal calls may differ by this many units in the last place: sums may run in another order
 LOCKED = ("read-only", "not writeable")
@@ -50,16 +51,26 @@ def check_contract(problem: Problem, rng: np.random.Generator) -> None:
             raise GradientError(Verdict.UNREPEATABLE, message, f"{problem.name}.y")
 
 
-def check_layer_contract(layer: Layer, params: Any, x: np.ndarray, key: Key | None, problem: Problem) -> None:
-    """Raise `GradientError` unless the output has its shape and dtype, and `wrt_x=False` changes nothing else."""
-    y, pullback = layer.vjp(params, x, key=key)
+def check_output(layer: Layer, problem: Problem) -> None:
+    """Raise `GradientError` unless the output is an array of the shape that `output_shape` says and of x's dtype."""
+    point = [_frozen(array) for array in problem.point]
+    x, path = point[-1], f"{layer.name}.y"
+    y = _guarded(lambda: problem.value(point), problem, point)
+    if not isinstance(y, np.ndarray):
+        raise GradientError(Verdict.TREE, f"  The output is a {type(y).__name__}, expected an array.", path)
     expected = (x.shape[0], *layer.output_shape(x.shape[1:]))
     if y.shape != expected:
         message = f"  The output has shape {y.shape}, output_shape({x.shape[1:]}) says {expected}, batch included."
-        raise GradientError(Verdict.TREE, message, f"{layer.name}.y")
+        raise GradientError(Verdict.TREE, message, path)
     if y.dtype != x.dtype:
         message = f"  The output is {y.dtype}, the inputs are {x.dtype}: nothing may be promoted or shortened."
-        raise GradientError(Verdict.DTYPE, message, f"{layer.name}.y")
+        raise GradientError(Verdict.DTYPE, message, path)
+
+
+def check_without_dx(layer: Layer, params: Any, key: Key | None, problem: Problem) -> None:
+    """Raise `GradientError` unless `wrt_x=False` gives None for dx and changes nothing else."""
+    params, x = tree.map(_frozen, params), _frozen(problem.point[-1])
+    y, pullback = layer.vjp(params, x, key=key)
     dy = np.linspace(-1.0, 1.5, y.size, dtype=y.dtype).reshape(y.shape)
     whole = gradient_leaves(layer.name, pullback(dy), params, problem.names, problem.point)
     without, shortened = layer.vjp(params, x, key=key, wrt_x=False)
@@ -127,12 +138,11 @@ def _unchanged(inputs: list[tuple[str, np.ndarray]], kept: list[np.ndarray]) -> 
             raise GradientError(Verdict.WRITTEN, message, path, index, *values)
 
 
-def _same_output(name: str, y: Any, trained: Any) -> None:
-    """Raise unless both are arrays of one shape, one dtype, and equal but for rounding."""
-    for output in (y, trained):
-        if not isinstance(output, np.ndarray):
-            message = f"  The output is a {type(output).__name__}, expected an array."
-            raise GradientError(Verdict.TREE, message, f"{name}.y")
+def _same_output(name: str, y: np.ndarray, trained: Any) -> None:
+    """Raise unless both have one shape and one dtype, and are equal but for rounding."""
+    if not isinstance(trained, np.ndarray):
+        message = f"  vjp's output is a {type(trained).__name__}, expected an array."
+        raise GradientError(Verdict.TREE, message, f"{name}.y")
     if y.shape != trained.shape or y.dtype != trained.dtype:
         message = f"  apply gives {y.dtype} of shape {y.shape}, vjp gives {trained.dtype} of shape {trained.shape}."
         raise GradientError(Verdict.OUTPUT, message, f"{name}.y")

@@ -202,9 +202,22 @@ def pullback_noise(failure: Failure, rng: np.random.Generator) -> float:
 
 
 def hidden(failure: Failure) -> bool:
-    """Whether the whole error is below the last digit of the outputs, those too that it does not seem to change."""
-    moved = 2.0 * failure.finding.widest * abs(failure.finding.error)
-    return moved <= EPS * float(np.linalg.norm(failure.case.dy * failure.case.y))
+    """Whether an error is below the last digit of what surrounds it.
+
+    That is of the outputs, those too that it does not seem to change, or, for one entry, of the slope from its value x
+    to -x: far out in a saturated function the derivative is exact to the last digit of its largest values only.
+    """
+    case, error = failure.case, abs(failure.finding.error)
+    if 2.0 * failure.finding.widest * error <= EPS * float(np.linalg.norm(case.dy * case.y)):
+        return True
+    z, (i, *others) = case.problem.point[failure.leaf], np.flatnonzero(failure.v)
+    if others or z.flat[i] == 0.0:
+        return False
+    opposite = z.copy()
+    opposite.flat[i] = -z.flat[i]
+    with np.errstate(all="ignore"):
+        change = case.problem.value(case.problem.moved(failure.leaf, opposite)) - case.y
+    return error / abs(failure.v.flat[i]) <= 8.0 * EPS * abs(float((case.dy * change).sum()) / (2.0 * z.flat[i]))
 
 
 def resolved(failure: Failure, noise: float) -> bool:

@@ -24,6 +24,7 @@ from functional_nn.layer import Layer, Params, Shape
 
 try:
     from hypothesis import strategies as st
+    from hypothesis.vendor import pretty
 except ImportError as error:
     raise ImportError("functional_nn.testing.strategies needs hypothesis: pip install 'functional-nn[test]'") from error
 
@@ -38,6 +39,9 @@ __all__ = [
     "tie_free",
     "vector_shapes",
 ]
+
+# a failing example shows the layer as its constructor's call; hypothesis would print the fields of any dataclass
+pretty.for_type_by_name(Layer.__module__, Layer.__name__, lambda layer, printer, cycle: printer.text(repr(layer)))
 
 Draw = Callable[..., Any]
 

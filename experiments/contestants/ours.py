@@ -1,0 +1,35 @@
+"""functional_nn itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import functional_nn as fnn
+from experiments.contestants.works import NETWORKS, SHAPES, Work
+from functional_nn import losses, optim
+
+
+def prepare(work: Work) -> Callable[[], None]:
+    """Return the function that takes one step."""
+    return stepper(NETWORKS[work.network](), SHAPES[work.network], work)
+
+
+def stepper(model: fnn.Layer, shape: tuple[int, ...], work: Work) -> Callable[[], None]:
+    """Return the function that takes one step of `model`."""
+    x, labels = work.draw()
+    params = model.init(np.random.default_rng(0), shape)
+    if work.mode == "infer":
+        return lambda: fnn.predict(model, params, x)
+    loss_and_grad = fnn.data_parallel(fnn.value_and_grad(model, losses.softmax_cross_entropy))
+    optimizer = optim.sgd(0.01, momentum=0.9)
+    state = optimizer.init(params)
+
+    def step() -> None:
+        nonlocal params, state
+        _, grads = loss_and_grad(params, x, labels)
+        updates, state = optimizer.update(grads, state, params)
+        params = optim.apply_updates(params, updates)
+
+    return step

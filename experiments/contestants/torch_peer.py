@@ -1,0 +1,54 @@
+"""PyTorch on all cores, eager or compiled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from experiments.contestants.works import CLASSES, Work
+
+NETWORKS = {
+    "lenet5": lambda: nn.Sequential(
+        nn.Conv2d(3, 6, 5), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, CLASSES),
+    ),
+    "improved": lambda: nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.SiLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 3), nn.SiLU(), nn.ZeroPad2d((0, 1, 0, 1)),
+        nn.MaxPool2d(2), nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(16, 6, 3), nn.SiLU(),
+        nn.Flatten(), nn.Linear(216, 120), nn.SiLU(), nn.Linear(120, 84), nn.SiLU(), nn.Linear(84, CLASSES),
+    ),
+    "perceptron": lambda: nn.Sequential(nn.Linear(408, 64), nn.Sigmoid(), nn.Linear(64, CLASSES)),
+    "wide": lambda: nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(8192, CLASSES),
+    ),
+}  # fmt: skip
+
+
+def prepare(work: Work, compiled: bool = False) -> Callable[[], None]:
+    """Return the function that takes one step."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    model = NETWORKS[work.network]()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    run = torch.compile(model) if compiled else model
+    drawn, labels = work.draw()
+    x = torch.from_numpy(drawn)
+    if x.ndim == 4:
+        x = x.permute(0, 3, 1, 2).contiguous()
+    y = torch.from_numpy(labels)
+
+    def train() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(run(x), y).backward()
+        optimizer.step()
+
+    def infer() -> None:
+        with torch.no_grad():
+            run(x)
+
+    return train if work.mode == "train" else infer

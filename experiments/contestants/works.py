@@ -1,0 +1,47 @@
+"""What is measured: a network, a training step or inference, and a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+import functional_nn as fnn
+from functional_nn import layers, models
+
+CLASSES = 50
+SHAPES = {"lenet5": (32, 32, 3), "improved": (32, 32, 3), "perceptron": (408,), "wide": (32, 32, 3)}
+
+
+@dataclass(frozen=True)
+class Work:
+    """`mode` is "train" (forward, loss, backward, SGD with momentum) or "infer"."""
+
+    network: str
+    mode: str
+    batch: int
+
+    def draw(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs (batch, ...), float32, and labels (batch,)."""
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((self.batch, *SHAPES[self.network])).astype(np.float32)
+        return x, rng.integers(0, CLASSES, self.batch)
+
+
+def wide_network() -> fnn.Layer:
+    """Return conv 3x3 3-64-64-pool-128-128-pool-dense, padded to keep the size, with ReLU."""
+    conv = partial(layers.conv2d, kernel=3, padding=1)
+    return fnn.serial(
+        c1=conv(64), a1=layers.relu, c2=conv(64), a2=layers.relu, p2=layers.max_pool(2),
+        c3=conv(128), a3=layers.relu, c4=conv(128), a4=layers.relu, p4=layers.max_pool(2),
+        flat=layers.flatten(), output=layers.dense(CLASSES),
+    )  # fmt: skip
+
+
+NETWORKS = {
+    "lenet5": lambda: models.lenet5(CLASSES),
+    "improved": lambda: models.improved_lenet5(CLASSES),
+    "perceptron": lambda: models.two_layer_perceptron(64, CLASSES),
+    "wide": wide_network,
+}
