@@ -41,7 +41,7 @@ def check_vjp(
         are measured in float64 and the float32 gradients compared with float64's at float32's precision.
     key : for layers that draw. With a key the function that is differenced is `vjp(params, x, key=key)[0]`; without, it
         is `apply`, and `vjp` must return the same output.
-    seed : of the directions and cotangents; the same seed gives the same verdict.
+    seed : of the directions and cotangents; the same seed gives the same verdict. No other random state is used.
     method : "finite" for central differences over a ladder of steps, "complex" for the complex step, exact to the last
         digits, where `apply` computes with complex arrays and is analytic.
     full : compare the whole Jacobian entry by entry, instead of along directions through all entries of an array.
@@ -50,9 +50,7 @@ def check_vjp(
     ------
     GradientError, an `AssertionError`, with the verdict and the worst entry. `TypeError` or `ValueError` if `params`
     and `x` are no arrays of one float dtype, or not finite. What the layer itself raises passes untouched.
-
-    Nothing that is passed in is written to, and no random state outside is used. The errors of derivatives that it
-    finds are those that rounding does not hide: about 1e-9 of an array's whole slope in float64.
+    It finds the errors that rounding does not hide, in float64 about 1e-9 of an array's whole slope.
 
     """
     if method not in ("finite", "complex"):

@@ -58,6 +58,8 @@ def of_layer(layer: Layer, params: Any, x: np.ndarray, key: Key | None) -> Probl
     leaves, unflatten = tree.flatten(params)
     names = (*(path for path, _ in tree.items(params)), "x")
     check_arrays(layer.name, names, [*leaves, x])
+    if x.ndim == 0:
+        raise ValueError(f"{layer.name}.x is a number, expected a batch, (n, ...)")
 
     def vjp(point: Point) -> tuple[np.ndarray, Pull]:
         tree_at = unflatten(point[:-1])

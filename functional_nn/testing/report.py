@@ -89,7 +89,7 @@ def _wrong(failure: Failure, wrong: Sequence[str], *, aside: bool) -> GradientEr
     entries = int(np.count_nonzero(failure.v))
     alone = entries == 1
     unit = part if alone else 1.0
-    expected, got = finding.best.slope / unit, (finding.best.slope - finding.error) / unit
+    expected, got = finding.best.slope / unit + 0.0, (finding.best.slope - finding.error) / unit + 0.0  # not -0
     size, step = abs(part), finding.best.step * abs(part)
     right = [name for name in problem.names if name not in wrong]
     means = "complex step" if finding.exact else "central differences"
@@ -128,8 +128,9 @@ def _kink(failure: Failure) -> GradientError:
     finding = failure.finding
     index, part = _entry(failure)
     unit = part if np.count_nonzero(failure.v) == 1 else 1.0
-    sides = sorted(((finding.best.slope - finding.best.bend) / unit, (finding.best.slope + finding.best.bend) / unit))
-    got = (finding.best.slope - finding.error) / unit
+    slope, bend = finding.best.slope / unit, finding.best.bend / unit
+    sides = sorted((slope - bend + 0.0, slope + bend + 0.0))  # not -0
+    got = slope - finding.error / unit + 0.0
     message = (
         f"  The slope is {sides[0]:.6g} on one side and {sides[1]:.6g} on the other however small the step; the\n"
         f"  pullback gives {got:.6g}. A kink lies at this very point (a relu at 0, a tie under a max pool, |x| at 0),\n"
@@ -139,7 +140,7 @@ def _kink(failure: Failure) -> GradientError:
     )
     path = failure.case.problem.path(failure.leaf)
     step = finding.narrowest * abs(part)
-    return GradientError(Verdict.KINK, message, path, index, finding.best.slope / unit, got, step)
+    return GradientError(Verdict.KINK, message, path, index, slope, got, step)
 
 
 def _unstable(failure: Failure) -> GradientError:

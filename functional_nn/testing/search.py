@@ -49,8 +49,9 @@ class Failure:
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Orders failures: those without a kink last, by the part of the slope that is wrong."""
-        return not self.finding.kink, abs(self.finding.error) / (abs(self.finding.best.slope) + abs(self.finding.error))
+        """Orders failures: those at a kink first, then by the part of the slope that is wrong, to three digits."""
+        error = abs(self.finding.error)
+        return not self.finding.kink, round(error / (abs(self.finding.best.slope) + error), 3)
 
 
 def cases(problem: Problem, rng: np.random.Generator) -> Iterator[Case]:
@@ -217,7 +218,8 @@ def hidden(failure: Failure) -> bool:
     opposite.flat[i] = -z.flat[i]
     with np.errstate(all="ignore"):
         change = case.problem.value(case.problem.moved(failure.leaf, opposite)) - case.y
-    return error / abs(failure.v.flat[i]) <= 8.0 * EPS * abs(float((case.dy * change).sum()) / (2.0 * z.flat[i]))
+    slope = float((case.dy * change).sum()) / (2.0 * float(z.flat[i]))
+    return error / abs(float(failure.v.flat[i])) <= 8.0 * EPS * abs(slope)
 
 
 def resolved(failure: Failure, noise: float) -> bool:
@@ -234,7 +236,7 @@ def natural_scale(z: np.ndarray) -> np.ndarray:
     """Return the size of each entry, or of the typical entry that is not zero where that is more; 1 if all are zero."""
     sizes = np.abs(z)
     occurring = sizes[sizes > 0.0]
-    return np.maximum(sizes, np.median(occurring) if occurring.size else 1.0)
+    return np.asarray(np.maximum(sizes, np.median(occurring) if occurring.size else 1.0))
 
 
 def _halves(v: np.ndarray) -> Iterator[np.ndarray]:

@@ -65,8 +65,9 @@ def params(layer: Layer, input_shape: Shape, dtype: Any = np.float64) -> st.Sear
     """Parameter trees of `layer` for inputs of `input_shape`: its own `init` and noise, so that biases are not zero."""
 
     def draw_params(rng: np.random.Generator) -> Params:
-        start = layer.init(rng, input_shape)
-        return tree.map(lambda p: np.asarray(p + 0.1 * rng.standard_normal(np.shape(p))).astype(dtype), start)
+        leaves, unflatten = tree.flatten(layer.init(rng, input_shape))
+        drawn: Params = unflatten([(p + 0.1 * rng.standard_normal(np.shape(p))).astype(dtype) for p in leaves])
+        return drawn
 
     return _generators().map(draw_params)
 
@@ -84,7 +85,7 @@ def kink_free(
     """Batches of numbers of both signs with sizes from 1e-3 to 3: no entry at the kink of a relu or an abs."""
 
     def away_from_zero(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-        return rng.uniform(AWAY, 3.0, shape) * rng.choice((-1.0, 1.0), shape)
+        return np.asarray(rng.uniform(AWAY, 3.0, shape) * rng.choice((-1.0, 1.0), shape))
 
     return _arrays(input_shape, min_size, max_size, dtype, away_from_zero)
 
