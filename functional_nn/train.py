@@ -71,13 +71,8 @@ def fit(
     Raises `DivergenceError` where the loss or a parameter is no longer finite, and, before any training,
     `ValueError` or `TypeError` for data, targets or parameters that do not fit the model and the loss.
     """
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"fit: {name} is {value}, expected at least 1")
     settings = _Settings(data, loss, optimizer, batch_size, transform)
-    for name, split in (("data", data), ("validation", validation)):
-        if split is not None:
-            _check_split(name, model, params, split, settings)
+    _check(model, params, validation, epochs, settings)
     step = data_parallel(_Transformed(ValueAndGrad(model, loss, outputs=True), transform), workers)
     result = FitResult(params, optimizer.init(params), [])
     with progress_of(epochs, -(-len(data[0]) // batch_size), shown=progress) as report:
@@ -86,7 +81,7 @@ def fit(
                 result = _epoch(result, step, settings, keys.fold(seed, epoch), report)
             if validation is not None:
                 scores = evaluate(model, result.params, *validation, loss=loss, transform=transform, workers=workers)
-                result.history[-1].update(val_loss=scores["loss"], val_accuracy=scores["accuracy"])
+                result.history[-1].update({f"val_{name}": score for name, score in scores.items()})
             report.epoch(result.history[-1])
             if callback is not None and callback(result):
                 break
@@ -201,14 +196,22 @@ def _divergence(where: str, params: Params, grads: Params, good: FitResult) -> D
     )
 
 
-def _check_split(name: str, model: Layer, params: Params, split: Data, settings: _Settings) -> None:
+def _check(model: Layer, params: Params, validation: Data | None, epochs: int, settings: _Settings) -> None:
     """Run one example through the model, and all targets through the loss, before any work is lost."""
-    x, targets = split
-    if len(x) != len(targets) or len(x) == 0:
-        raise ValueError(f"fit: {name} has {len(x)} inputs and {len(targets)} targets, expected as many, at least one")
+    for name, value in (("epochs", epochs), ("batch_size", settings.batch_size)):
+        if value < 1:
+            raise ValueError(f"fit: {name} is {value}, expected at least 1")
     transform = settings.transform or _as_it_is
-    outputs = model.apply(params, transform(x[:1], None))
-    settings.loss.apply(np.zeros((len(x), *outputs.shape[1:]), outputs.dtype), targets)
+    for name, split in (("data", settings.data), ("validation", validation)):
+        if split is None:
+            continue
+        x, targets = split
+        if len(x) != len(targets) or len(x) == 0:
+            raise ValueError(
+                f"fit: {name} has {len(x)} inputs and {len(targets)} targets, expected as many, at least one"
+            )
+        outputs = model.apply(params, transform(x[:1], None))
+        settings.loss.apply(np.zeros((len(x), *outputs.shape[1:]), outputs.dtype), targets)
 
 
 def _as_it_is(x: np.ndarray, key: keys.Key | None) -> np.ndarray:

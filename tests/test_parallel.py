@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from functional_nn.parallel import in_order
 
@@ -30,15 +30,18 @@ def test_tasks_run_on_as_many_threads_as_asked_for():
 
 
 def test_blas_is_held_to_one_thread_and_given_back():
-    before, during = blas_threads(), []
-    in_order(lambda i: during.append(blas_threads()), 2, 2, lambda i, result: None)
+    during = []
+    with threadpool_limits(2, user_api="blas"):
+        in_order(lambda i: during.append(blas_threads()), 2, 2, lambda i, result: None)
+        after = blas_threads()
+    assert during
     assert all(threads == 1 for counts in during for threads in counts)
-    assert blas_threads() == before
+    assert all(threads == 2 for threads in after)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_exception_stops_the_others_and_comes_out_as_it_is(workers):
-    started, before = [], blas_threads()
+    started = []
 
     def task(i):
         started.append(i)
@@ -52,7 +55,16 @@ def test_an_exception_stops_the_others_and_comes_out_as_it_is(workers):
     assert count < 20
     time.sleep(0.05)
     assert len(started) == count
-    assert blas_threads() == before
+
+
+def test_blas_is_given_back_after_an_exception_too():
+    def task(i):
+        raise KeyError("mine")
+
+    with threadpool_limits(2, user_api="blas"):
+        with pytest.raises(KeyError, match="mine"):
+            in_order(task, 4, 2, lambda i, result: None)
+        assert all(threads == 2 for threads in blas_threads())
 
 
 def test_no_worker_is_refused():
