@@ -11,7 +11,7 @@ import numpy as np
 from functional_nn import keys, tree
 from functional_nn.layer import Layer, Params, Shape
 from functional_nn.losses import Loss
-from functional_nn.parallel import in_order
+from functional_nn.parallel import in_order, keep_freed_memory
 from functional_nn.work import chunk_size
 
 __all__ = ["DataParallel", "GradFunction", "ValueAndGrad", "data_parallel", "value_and_grad"]
@@ -69,6 +69,7 @@ class DataParallel:
         n = len(x)
         if len(targets) != n:
             raise ValueError(f"data_parallel: x has {n} examples, targets {len(targets)}")
+        keep_freed_memory()
         chunk = self.chunk or self._chosen.get(x.shape) or self._choose(params, x.shape)
 
         def task(i: int) -> tuple[Any, Params]:
@@ -77,7 +78,7 @@ class DataParallel:
 
         if n <= chunk:
             return task(0)
-        mean = _WeightedMean(n)
+        mean = _Mean(n, chunk)
         in_order(task, -(-n // chunk), self.workers, lambda i, result: mean.add(result, min(chunk, n - i * chunk)))
         return mean.result()
 
@@ -98,29 +99,28 @@ def data_parallel(grad_fn: GradFunction, workers: int | None = None, chunk: int 
     return DataParallel(grad_fn, workers, chunk)
 
 
-class _WeightedMean:
-    """The mean over n examples of values, gradients and outputs that come chunk by chunk, in order."""
+class _Mean:
+    """The mean over n examples of values, gradients and outputs that come in chunks, in order.
 
-    def __init__(self, n: int) -> None:
-        self.n, self.value = n, 0.0
-        self.grads: Params = {}
+    Sums are of whole chunks, a smaller one weighed by its share, and are scaled once, at the end.
+    """
+
+    def __init__(self, n: int, chunk: int) -> None:
+        self.scale, self.chunk, self.value = chunk / n, chunk, 0.0
+        self.grads: Params | None = None
         self.outputs: list[np.ndarray] = []
 
     def add(self, result: tuple[Any, Params], size: int) -> None:
         value, grads = result
-        weight = size / self.n
+        share = size / self.chunk
         if isinstance(value, tuple):
             value, outputs = value
             self.outputs.append(outputs)
-        self.value += weight * value
-        scaled = tree.map(lambda g: weight * g, grads)
-        self.grads = tree.map(_add_to, self.grads, scaled) if self.grads else scaled
+        self.value += share * value
+        weighed = grads if share == 1.0 else tree.map(lambda g: share * g, grads)
+        self.grads = weighed if self.grads is None else tree.map(np.add, self.grads, weighed)
 
     def result(self) -> tuple[Any, Params]:
-        value = (self.value, np.concatenate(self.outputs)) if self.outputs else self.value
-        return value, self.grads
-
-
-def _add_to(total: np.ndarray, term: np.ndarray) -> np.ndarray:
-    total += term  # total was allocated by the mean itself
-    return total
+        value = self.scale * self.value
+        grads = tree.map(lambda g: self.scale * g, self.grads)
+        return ((value, np.concatenate(self.outputs)) if self.outputs else value), grads

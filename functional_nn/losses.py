@@ -50,29 +50,29 @@ def labels_hit(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return np.asarray(outputs.argmax(axis=-1) == labels)
 
 
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return shifted
-
-
 def _cross_entropy_vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
     name, n = "softmax_cross_entropy", len(outputs)
     _check_outputs(name, outputs)
     labels = _as_labels(name, outputs, targets)
-    rows = _as_rows(name, outputs, targets) if labels is None else outputs[:0]
-    log_p = _log_softmax(outputs)
-    terms = rows * log_p if labels is None else log_p[np.arange(n), labels]
-    value = -float(terms.sum(dtype=np.float64)) / n
+    at = None if labels is None else (np.arange(n), labels)
+    rows = _as_rows(name, outputs, targets) if at is None else None
+    shifted = outputs - np.maximum.reduce(outputs, axis=-1, keepdims=True)
+    exps = np.exp(shifted)
+    total = np.add.reduce(exps, axis=-1, keepdims=True)
+    log_total = np.log(total)
+    # log softmax: of the labels alone where there are labels
+    terms = shifted[at] - log_total[:, 0] if rows is None else rows * (shifted - log_total)
+    value = -float(np.add.reduce(terms, axis=None, dtype=np.float64)) / n
 
     def pullback(dvalue: float) -> np.ndarray:
-        doutputs = np.exp(log_p)
-        if labels is not None:
-            doutputs[np.arange(n), labels] -= 1.0
-        else:  # sum_k t_k softmax(z) - t: rows of t need not sum to one
-            doutputs *= rows.sum(axis=-1, keepdims=True)
-            doutputs -= rows
-        doutputs *= float(dvalue) / n
+        scale = float(dvalue) / n
+        if rows is None:
+            doutputs = exps * (scale / total)
+            doutputs[at] -= scale
+            return doutputs
+        doutputs = exps * (rows.sum(axis=-1, keepdims=True) / total)
+        doutputs -= rows  # sum_k t_k softmax(z) - t: rows of t need not sum to one
+        doutputs *= scale
         return doutputs
 
     return value, pullback
@@ -102,9 +102,8 @@ def _as_labels(loss: str, outputs: np.ndarray, targets: np.ndarray) -> np.ndarra
     if outputs.ndim != 2 or len(targets) != len(outputs):
         raise ValueError(f"{loss}: {len(targets)} labels for outputs of shape {outputs.shape}, expected (n, classes)")
     classes = outputs.shape[1]
-    outside = np.flatnonzero((targets < 0) | (targets >= classes))
-    if outside.size:
-        i = outside[0]
+    if np.maximum.reduce(targets.astype(np.uint64)) >= classes:  # a negative label turns into a huge one
+        i = np.flatnonzero((targets < 0) | (targets >= classes))[0]
         raise ValueError(f"{loss}: label {targets[i]} at index {i} is outside 0 .. {classes - 1}")
     return targets
 

@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from threadpoolctl import LibController
 
-__all__ = ["available_cores", "in_order"]
+__all__ = ["available_cores", "in_order", "keep_freed_memory"]
 
 Result = TypeVar("Result")
 
@@ -60,7 +60,6 @@ def in_order(
                 pass
             raise
 
-    _keep_freed_memory()
     with _single_threaded_blas():
         helpers = [_pool().submit(drain) for _ in range(threads - 1)]
         try:
@@ -83,7 +82,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @cache
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let glibc keep large freed blocks: it gives them back after every step otherwise, and page faults take over.
 
     Freeing a block just below glibc's limit of 32 MiB raises its thresholds for good; no page of it is touched.

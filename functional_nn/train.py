@@ -16,7 +16,7 @@ from functional_nn.grad import GradFunction, ValueAndGrad, data_parallel
 from functional_nn.layer import Layer, Params
 from functional_nn.losses import Loss
 from functional_nn.optim import Transform, apply_updates
-from functional_nn.parallel import in_order
+from functional_nn.parallel import in_order, keep_freed_memory
 from functional_nn.progress import Report, progress_of
 from functional_nn.work import chunk_size
 
@@ -97,6 +97,7 @@ def predict(
     workers: int | None = None,
 ) -> np.ndarray:
     """Return the model's outputs (n, ...) for x (n, ...), computed chunk by chunk on `workers` threads."""
+    keep_freed_memory()
     prepare = transform or _as_it_is
     chunk = min(chunk_size(model, params, x.shape), PREDICTED_AT_ONCE)
     if len(x) <= chunk:

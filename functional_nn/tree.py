@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,18 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
 
     Raises `TypeError`, naming the path, where a tree of `rest` has other nodes or keys than `tree`.
     """
-    return _map(f, tree, rest, ())
+    try:
+        return _map(f, tree, rest)
+    except _Mismatch:
+        for other in rest:
+            _check_alike(tree, other, ())
+        raise
 
 
 def leaves(tree: Tree) -> list[Any]:
     """Return the leaves of `tree` in visiting order."""
     found: list[Any] = []
-    _map(found.append, tree, (), ())
+    _map(found.append, tree, ())
     return found
 
 
@@ -91,17 +96,35 @@ def zeros_like(tree: Tree) -> Tree:
     return map(np.zeros_like, tree)
 
 
-def _map(f: Callable[..., Any], node: Tree, rest: tuple[Tree, ...], path: Path) -> Tree:
+class _Mismatch(TypeError):
+    """Two trees differ somewhere: the walk that maps keeps no paths, since it runs at every step."""
+
+
+def _map(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
+    if type(node) is dict:  # the common node, before the rarer ones
+        for other in rest:
+            if type(other) is not dict or other.keys() != node.keys():
+                raise _Mismatch
+        return {key: _map(f, node[key], [other[key] for other in rest]) for key in sorted(node)}
     keys = _keys(node)
     for other in rest:
-        if _keys(other) != keys or (keys is not None and type(other) is not type(node)):
-            raise _mismatch(node, other, path)
+        if not _alike(node, other, keys):
+            raise _Mismatch
     if keys is None:
         return f(node, *rest)
-    return _rebuild(
-        node,
-        [_map(f, _child(node, key), tuple([_child(other, key) for other in rest]), (*path, str(key))) for key in keys],
-    )
+    return _rebuild(node, [_map(f, _child(node, key), [_child(other, key) for other in rest]) for key in keys])
+
+
+def _alike(node: Tree, other: Tree, keys: list[Any] | None) -> bool:
+    return _keys(other) == keys and (keys is None or type(other) is type(node))
+
+
+def _check_alike(node: Tree, other: Tree, path: Path) -> None:
+    keys = _keys(node)
+    if not _alike(node, other, keys):
+        raise _mismatch(node, other, path)
+    for key in keys or ():
+        _check_alike(_child(node, key), _child(other, key), (*path, str(key)))
 
 
 def _walk(node: Tree, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -16,7 +16,7 @@ __all__ = ["Leaf", "chunk_size", "leaf_layers", "leaf_params", "multiply_adds"]
 
 # In multiply-adds of a forward pass, by measurement; threads lose to the interpreter's lock what is gained below.
 CHUNKED_WORK = 100_000  # an example, from which chunks pay: a perceptron has fewer
-LEAST_WORK, LEAST_CHUNK = 32_000_000, 32  # of half a batch, from which two chunks beat one
+LEAST_WORK, LEAST_CHUNK = 32_000_000, 48  # of half a batch, from which two chunks beat one
 MOST_WORK, MOST_CHUNK = 1_600_000_000, 64  # of a chunk: beyond it the caches overflow
 
 

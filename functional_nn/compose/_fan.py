@@ -84,9 +84,9 @@ def branch(**parts: Layer) -> Layer:
 def branch_init(rng: np.random.Generator, input_shape: Shape, *, parts: Parts, name: str) -> Params:
     """Return the parameters of the parts that have any, all drawn for the same input shape."""
     params = {}
-    for part_name, part in parts:
-        with within(name, part_name):
-            params[part_name] = part.init(rng, input_shape)
+    with within(name) as at:
+        for at.part, part in parts:
+            params[at.part] = part.init(rng, input_shape)
     return {part_name: entry for part_name, entry in params.items() if entry}
 
 
@@ -124,8 +124,8 @@ def branch_vjp(
 
 def _fan_shapes(input_shape: Shape, parts: Parts, name: str) -> list[Shape]:
     shapes = []
-    for part_name, part in parts:
-        with within(name, part_name):
+    with within(name) as at:
+        for at.part, part in parts:
             shapes.append(part.output_shape(input_shape))
     return shapes
 
@@ -133,9 +133,9 @@ def _fan_shapes(input_shape: Shape, parts: Parts, name: str) -> list[Shape]:
 def _fan_apply(params: Params, x: np.ndarray, parts: Parts, name: str) -> list[np.ndarray]:
     check_entries(name, params, parts)
     ys = []
-    for part_name, part in parts:
-        with within(name, part_name):
-            ys.append(part.apply(params.get(part_name, NOTHING), x))
+    with within(name) as at:
+        for at.part, part in parts:
+            ys.append(part.apply(params.get(at.part, NOTHING), x))
     return ys
 
 
@@ -145,19 +145,19 @@ def _fan_vjp(
     """Give x to every part: return their outputs, and the pullback of one cotangent a part."""
     check_entries(name, params, parts)
     ys, pullbacks = [], []
-    for i, (part_name, part) in enumerate(parts):
-        with within(name, part_name):
-            y, part_pullback = part.vjp(params.get(part_name, NOTHING), x, key=fold(key, i), wrt_x=wrt_x)
-        ys.append(y)
-        pullbacks.append((part_name, part_pullback))
+    with within(name) as at:
+        for i, (at.part, part) in enumerate(parts):
+            y, part_pullback = part.vjp(params.get(at.part, NOTHING), x, key=fold(key, i), wrt_x=wrt_x)
+            ys.append(y)
+            pullbacks.append((at.part, part_pullback))
 
     def pullback(dys: list[np.ndarray]) -> tuple[Params, np.ndarray | None]:
         dparams: Params = {}
         dx: np.ndarray | None = None
-        for (part_name, part_pullback), dy in zip(pullbacks, dys, strict=True):
-            with within(name, part_name):
-                dparams[part_name], part_dx = part_pullback(dy)
-            dx = part_dx if dx is None else dx + part_dx
+        with within(name) as at:
+            for (at.part, part_pullback), dy in zip(pullbacks, dys, strict=True):
+                dparams[at.part], part_dx = part_pullback(dy)
+                dx = part_dx if dx is None else dx + part_dx
         return {entry: dparams[entry] for entry in params}, dx
 
     return ys, pullback

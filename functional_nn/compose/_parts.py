@@ -12,19 +12,22 @@ NOTHING: Params = {}
 
 
 class within:
-    """Extend the path of a `LayerError` that leaves the block (a class: this runs twice a layer and step)."""
+    """Extend the path of a `LayerError` that leaves the block by the part of `name` that ran: its attribute `part`.
 
-    __slots__ = ("name", "part_name")
+    `with within(name) as at: for at.part, part in parts: ...` (a class, once a loop: it runs at every step.)
+    """
 
-    def __init__(self, name: str, part_name: str) -> None:
-        self.name, self.part_name = name, part_name
+    __slots__ = ("name", "part")
 
-    def __enter__(self) -> None:
-        return None
+    def __init__(self, name: str) -> None:
+        self.name, self.part = name, ""
+
+    def __enter__(self) -> within:
+        return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, LayerError):
-            error.extend(self.name, self.part_name)
+            error.extend(self.name, self.part)
 
 
 def fold(key: keys.Key | None, position: int) -> keys.Key | None:

@@ -36,17 +36,17 @@ def sequence(name: str, config: Mapping[str, Any], parts: Mapping[str, Layer]) -
 def serial_init(rng: np.random.Generator, input_shape: Shape, *, parts: Parts, name: str) -> Params:
     """Return the parameters of the parts that have any, drawn in the order of the parts."""
     params = {}
-    for part_name, part in parts:
-        with within(name, part_name):
-            params[part_name] = part.init(rng, input_shape)
+    with within(name) as at:
+        for at.part, part in parts:
+            params[at.part] = part.init(rng, input_shape)
             input_shape = part.output_shape(input_shape)
     return {part_name: entry for part_name, entry in params.items() if entry}
 
 
 def serial_output_shape(input_shape: Shape, *, parts: Parts, name: str) -> Shape:
     """Return the last part's output shape."""
-    for part_name, part in parts:
-        with within(name, part_name):
+    with within(name) as at:
+        for at.part, part in parts:
             input_shape = part.output_shape(input_shape)
     return input_shape
 
@@ -54,9 +54,9 @@ def serial_output_shape(input_shape: Shape, *, parts: Parts, name: str) -> Shape
 def serial_apply(params: Params, x: np.ndarray, *, parts: Parts, name: str) -> np.ndarray:
     """Return the last part's output."""
     check_entries(name, params, parts)
-    for part_name, part in parts:
-        with within(name, part_name):
-            x = part.apply(params.get(part_name, NOTHING), x)
+    with within(name) as at:
+        for at.part, part in parts:
+            x = part.apply(params.get(at.part, NOTHING), x)
     return x
 
 
@@ -76,20 +76,20 @@ def serial_vjp(
     check_entries(name, params, parts)
     pullbacks: list[tuple[str, Pullback]] = []
     needed = wrt_x
-    for i, (part_name, part) in enumerate(parts):
-        part_params = params.get(part_name, NOTHING)
-        with within(name, part_name):
+    with within(name) as at:
+        for i, (at.part, part) in enumerate(parts):
+            part_params = params.get(at.part, NOTHING)
             x, part_pullback = part.vjp(part_params, x, key=fold(key, i), wrt_x=needed)
-        needed = needed or bool(part_params)
-        if needed:
-            pullbacks.append((part_name, part_pullback))
+            needed = needed or bool(part_params)
+            if needed:
+                pullbacks.append((at.part, part_pullback))
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
         dparams: Params = {}
         dx: Any = dy
-        for part_name, part_pullback in reversed(pullbacks):
-            with within(name, part_name):
-                dparams[part_name], dx = part_pullback(dx)
+        with within(name) as at:
+            for at.part, part_pullback in reversed(pullbacks):
+                dparams[at.part], dx = part_pullback(dx)
         return {entry: dparams.get(entry, {}) for entry in params}, dx if wrt_x else None
 
     return x, pullback

@@ -44,6 +44,7 @@ from functional_nn.layers._arguments import padding as checked_padding
 
 NAMES = frozenset({"w", "b"})
 UNPACKED = 10**6  # multiply-adds: OpenBLAS multiplies smaller matrices where they lie, larger ones it copies first
+MOST_BLOCKS = 4  # narrower blocks than that cost more than the copy
 
 
 def conv2d(
@@ -233,7 +234,7 @@ def _multiply(matrix: np.ndarray, stack: np.ndarray, out: np.ndarray, g: _Geomet
 @lru_cache(maxsize=256)
 def _blocks(work: int, columns: int) -> int:
     """Return into how many equal blocks to divide `columns` of `work` multiply-adds each: 1 where it would not help."""
-    return next((d for d in range(1, columns + 1) if columns % d == 0 and work * columns <= d * UNPACKED), 1)
+    return next((d for d in range(1, MOST_BLOCKS + 1) if columns % d == 0 and work * columns <= d * UNPACKED), 1)
 
 
 def _column_blocks(stack: np.ndarray, blocks: int) -> np.ndarray:

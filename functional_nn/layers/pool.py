@@ -1,9 +1,9 @@
 """Pooling over windows: the maximum, or the mean (LeCun et al. 1998, section II-B; Ranzato et al. 2007).
 
-Both are separable, so each runs along the width and then along the height, on slices of x that NumPy reads in
-x's own memory order. Windows may overlap; rows and columns that no whole window covers are left out (floor).
-A maximum that several entries share gives its whole gradient to the first of them in row-major order: the first
-column within each row, then the first row.
+Both are separable, so each runs along the height and then along the width, on slices of x that NumPy reads in
+x's own memory order: whole rows are the longest runs. Windows may overlap; rows and columns that no whole window
+covers are left out (floor). A maximum that several entries share gives its whole gradient to the first of them in
+row-major order: among columns of one maximum, to the one that has it in the highest row, then to the first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from functional_nn.layers._memory import in_order, memory_order
 
 HEIGHT, WIDTH = 1, 2
 Cotangent = Callable[[np.ndarray], np.ndarray]
-Along = Callable[[np.ndarray, int, int, int, bool], tuple[np.ndarray, Cotangent]]
+Rank = Callable[[], np.ndarray]
+Along = Callable[[np.ndarray, int, int, int, bool, Rank | None], tuple[np.ndarray, Cotangent, Rank | None]]
 
 
 def max_pool(window: Pair, stride: Pair | None = None) -> Layer:
@@ -124,25 +125,34 @@ def _pool(
         raise ShapeError(layer, f"x has shape {x.shape}, expected (n, height, width, channels)")
     shape = (len(x), *_output_shape(layer, x.shape[1:], window, stride))
     (kh, kw), (sh, sw) = as_pair(window), as_pair(window if stride is None else stride)
-    rows, rows_pullback = along(x, WIDTH, kw, sw, wrt_x)
-    y, y_pullback = along(rows, HEIGHT, kh, sh, wrt_x)
+    columns, columns_pullback, first = along(x, HEIGHT, kh, sh, wrt_x, None)
+    y, y_pullback, _ = along(columns, WIDTH, kw, sw, wrt_x, first)
     dtype = x.dtype
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
         check_cotangent(layer, dy, shape, dtype)
-        return {}, rows_pullback(y_pullback(dy)) if wrt_x else None
+        return {}, columns_pullback(y_pullback(dy)) if wrt_x else None
 
     return y, pullback
 
 
-def _max_along(x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool) -> tuple[np.ndarray, Cotangent]:
-    """The maximum over windows along one axis: each entry is compared with the largest of those before it."""
+def _max_along(
+    x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool, rank: Rank | None
+) -> tuple[np.ndarray, Cotangent, Rank | None]:
+    """The maximum over windows along one axis: each entry is compared with the largest of those before it.
+
+    `rank` numbers the entries of x: of equal ones the lowest wins, and where that is equal too, the first.
+    Returned is also the number of each winner's position in its window.
+    """
     slices = _slices(x.shape, axis, window, stride)
     y = x[slices[0]]
-    larger = []  # larger[j - 1]: where entry j exceeds all before it; only the pullback needs it
-    for at in slices[1:]:
+    wins = []  # wins[j - 1]: where entry j beats all before it; only the pullback needs it
+    for j, at in enumerate(slices[1:], start=1):
         if wrt_x:
-            larger.append(x[at] > y)
+            wins.append(x[at] > y)
+            if rank is not None and (ties := x[at] == y).any():
+                ranks = rank()
+                wins[-1] |= ties & (ranks[at] < _of_winners(ranks, slices[:j], wins))
         y = np.maximum(y, x[at])
     y = y if window > 1 else y.copy(order="K")
     overlap = stride < window
@@ -150,21 +160,37 @@ def _max_along(x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool) 
 
     def pullback(dy: np.ndarray) -> np.ndarray:
         dx, rest = new_dx(), dy
-        for at, wins in zip(slices[:0:-1], reversed(larger), strict=True):
-            # The last to exceed the others takes all; what it leaves goes on to those before it.
-            share = np.multiply(rest, wins, out=None if overlap else dx[at])
+        for at, won in zip(slices[:0:-1], reversed(wins), strict=True):
+            # The last to beat the others takes all; what it leaves goes on to those before it.
+            share = np.multiply(rest, won, out=None if overlap else dx[at])
             rest = np.subtract(rest, share, out=None if overlap else dx[slices[0]])
             if overlap:
                 dx[at] += share
-        if overlap or not larger:
+        if overlap or not wins:
             dx[slices[0]] += rest
         return dx
 
-    return y, pullback
+    def winners() -> np.ndarray:
+        position = wins[0].view(np.uint8) if wins else np.zeros(y.shape, np.uint8)
+        for j, won in enumerate(wins[1:], start=2):
+            position = np.maximum(position, won * np.min_scalar_type(window).type(j))
+        return position
+
+    return y, pullback, winners
 
 
-def _mean_along(x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool) -> tuple[np.ndarray, Cotangent]:
-    """The mean over windows along one axis."""
+def _of_winners(ranks: np.ndarray, slices: list[tuple[slice, ...]], wins: list[np.ndarray]) -> np.ndarray:
+    """Return the rank of the best entry of the window's first ones, those of `slices`."""
+    best = ranks[slices[0]]
+    for at, won in zip(slices[1:], wins, strict=False):
+        best = np.where(won, ranks[at], best)
+    return best
+
+
+def _mean_along(
+    x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool, rank: Rank | None
+) -> tuple[np.ndarray, Cotangent, None]:
+    """The mean over windows along one axis; it knows no ties."""
     slices = _slices(x.shape, axis, window, stride)
     y = x[slices[0]] * (1.0 / window)
     for at in slices[1:]:
@@ -180,7 +206,7 @@ def _mean_along(x: np.ndarray, axis: int, window: int, stride: int, wrt_x: bool)
                 dx[at] += share
         return dx
 
-    return y, pullback
+    return y, pullback, None
 
 
 def _slices(shape: Shape, axis: int, window: int, stride: int) -> list[tuple[slice, ...]]:
