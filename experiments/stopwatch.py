@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, sleep
 from types import TracebackType
 
 from experiments.contestants.works import Work
 
 BLOCK_SECONDS = 0.25
+PAUSE_SECONDS = 0.1  # before a block: idle threads of the contestant before go on spinning for a while
 
 
 class Contestant:
@@ -58,6 +59,7 @@ def alternate(names: list[str], work: Work, steps: int, warmup: int = 5) -> dict
         while any(len(taken) < steps for taken in times.values()):
             for name, contestant in contestants.items():
                 block = max(1, min(steps // 4, int(BLOCK_SECONDS / pace[name])))
+                sleep(PAUSE_SECONDS)
                 times[name] += contestant.take(block)
     finally:
         for contestant in contestants.values():

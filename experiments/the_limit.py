@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import tracemalloc
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -50,18 +51,25 @@ def growth() -> dict[str, Any]:
 
 
 def peak_memory() -> dict[str, float]:
-    """Return the MiB that a step of LeNet-5 adds to a process's peak, the batch apart, at batches 512 and 8192."""
-    return {str(n): float(_output(n)) for n in (512, 8192)}
+    """Return the MiB that a step of LeNet-5 allocates at its peak, the batch apart, at batches 512 and 8192."""
+    peaks = {}
+    for n in (512, 8192):
+        step = _lenet5_step(n)
+        step()
+        tracemalloc.start()
+        step()
+        peaks[str(n)] = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+    return peaks
 
 
-def _output(batch: int) -> str:
+def import_ms(times: int = 9) -> float:
+    """Return the milliseconds that importing functional_nn adds to importing NumPy, the median of new processes."""
     code = (
-        "import resource; from experiments.contestants.ours import prepare; from experiments.contestants.works "
-        f"import Work; step = prepare(Work('lenet5', 'train', {batch})); "
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = peak(); step(); step(); "
-        "print((peak() - before) / 1024)"
+        "import numpy; from time import perf_counter; began = perf_counter(); import functional_nn; "
+        "print(1e3 * (perf_counter() - began))"
     )
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return median(float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(times))
 
 
 def _lenet5_step(batch: int) -> Any:

@@ -16,6 +16,8 @@ Key = int | tuple[int, ...]
 
 def _as_tuple(key: Key) -> tuple[int, ...]:
     parts = key if isinstance(key, tuple) else (key,)
+    if parts and all(type(i) is int and 0 <= i < 2**32 for i in parts):  # nearly always, and at every step
+        return parts
     if not parts or any(isinstance(i, bool) or not isinstance(i, int | np.integer) or i < 0 for i in parts):
         raise ValueError(f"a key is a non-negative int or a tuple of them, got {key!r}")
     if any(i >= 2**32 for i in parts[1:]) or parts[0] >= 2**128:
@@ -25,7 +27,8 @@ def _as_tuple(key: Key) -> tuple[int, ...]:
 
 def fold(key: Key, *numbers: int) -> tuple[int, ...]:
     """Return `key` with `numbers` appended: keys folded with different numbers draw independently."""
-    return _as_tuple(_as_tuple(key) + numbers)
+    root = key if isinstance(key, tuple) and key else (key,)
+    return _as_tuple((*root, *numbers))
 
 
 def generator(key: Key) -> np.random.Generator:

@@ -18,7 +18,7 @@ from functional_nn.losses import Loss
 from functional_nn.optim import Transform, apply_updates
 from functional_nn.parallel import in_order, keep_freed_memory
 from functional_nn.progress import Report, progress_of
-from functional_nn.work import chunk_size
+from functional_nn.work import MOST_PREDICTED, chunk_size
 
 __all__ = ["DivergenceError", "FitResult", "evaluate", "fit", "predict"]
 
@@ -99,7 +99,7 @@ def predict(
     """Return the model's outputs (n, ...) for x (n, ...), computed chunk by chunk on `workers` threads."""
     keep_freed_memory()
     prepare = transform or _as_it_is
-    chunk = min(chunk_size(model, params, x.shape), PREDICTED_AT_ONCE)
+    chunk = min(chunk_size(model, params, x.shape, MOST_PREDICTED), PREDICTED_AT_ONCE)
     if len(x) <= chunk:
         return model.apply(params, prepare(x, None))
     pieces: list[np.ndarray] = []

@@ -18,6 +18,7 @@ __all__ = ["Leaf", "chunk_size", "leaf_layers", "leaf_params", "multiply_adds"]
 CHUNKED_WORK = 100_000  # an example, from which chunks pay: a perceptron has fewer
 LEAST_WORK, LEAST_CHUNK = 32_000_000, 48  # of half a batch, from which two chunks beat one
 MOST_WORK, MOST_CHUNK = 1_600_000_000, 64  # of a chunk: beyond it the caches overflow
+MOST_PREDICTED = 128  # examples of a chunk that keeps nothing for a backward pass
 
 
 class Leaf(NamedTuple):
@@ -57,7 +58,7 @@ def multiply_adds(leaf: Leaf, params: Params) -> int:
     return tree.size(weights) * math.prod(leaf.output_shape[:-1])
 
 
-def chunk_size(model: Layer, params: Params, x_shape: Shape) -> int:
+def chunk_size(model: Layer, params: Params, x_shape: Shape, most_chunk: int = MOST_CHUNK) -> int:
     """Return how many examples of a batch of shape `x_shape` to take at a time: it follows from these alone."""
     n, *input_shape = x_shape
     if n <= 1:
@@ -65,7 +66,7 @@ def chunk_size(model: Layer, params: Params, x_shape: Shape) -> int:
     work = sum(multiply_adds(leaf, params) for leaf in leaf_layers(model, tuple(input_shape)))
     if work < CHUNKED_WORK:
         return n
-    least, most = min(LEAST_CHUNK, 1 + LEAST_WORK // work), max(1, min(MOST_CHUNK, MOST_WORK // work))
+    least, most = min(LEAST_CHUNK, 1 + LEAST_WORK // work), max(1, min(most_chunk, MOST_WORK // work))
     chunks = 2 if n >= 2 * least else 1
     while n > chunks * most:
         chunks *= 2  # a power of two shares out evenly among 2, 4 or 8 threads

@@ -57,14 +57,16 @@ def test_an_exception_stops_the_others_and_comes_out_as_it_is(workers):
     assert len(started) == count
 
 
-def test_blas_is_given_back_after_an_exception_too():
+def test_the_processes_settings_are_given_back_after_an_exception_too():
     def task(i):
         raise KeyError("mine")
 
+    interval = sys.getswitchinterval()
     with threadpool_limits(2, user_api="blas"):
         with pytest.raises(KeyError, match="mine"):
             in_order(task, 4, 2, lambda i, result: None)
         assert all(threads == 2 for threads in blas_threads())
+    assert sys.getswitchinterval() == interval
 
 
 def test_no_worker_is_refused():
@@ -79,3 +81,30 @@ def test_importing_the_package_imports_no_optional_dependency():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+import numpy as np
+import functional_nn as fnn
+from functional_nn import losses, models
+
+model = models.lenet5()
+params = model.init(np.random.default_rng(0), (32, 32, 3))
+step = fnn.data_parallel(fnn.value_and_grad(model, losses.softmax_cross_entropy), workers=2)
+x, labels = np.zeros((50_000, 32, 32, 3), np.float32), np.zeros(50_000, int)
+step(params, x[:128], labels[:128])
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    step(params, x, labels)
+    print("finished")
+except KeyboardInterrupt:
+    used = time.process_time()
+    time.sleep(0.3)
+    print("interrupted", "idle" if time.process_time() - used < 0.1 else "busy")
+"""
+
+
+def test_an_interrupt_stops_a_step_and_leaves_no_thread_busy():
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.split() == ["interrupted", "idle"]

@@ -22,6 +22,11 @@ def stepper(model: fnn.Layer, shape: tuple[int, ...], work: Work) -> Callable[[]
     params = model.init(np.random.default_rng(0), shape)
     if work.mode == "infer":
         return lambda: fnn.predict(model, params, x)
+    if work.mode == "epoch":
+        options = {"loss": losses.softmax_cross_entropy, "optimizer": optim.sgd(0.01, momentum=0.9)}
+        return lambda: fnn.fit(
+            model, params, (x, labels), **options, epochs=1, batch_size=work.batch, seed=0, progress=False
+        )
     loss_and_grad = fnn.data_parallel(fnn.value_and_grad(model, losses.softmax_cross_entropy))
     optimizer = optim.sgd(0.01, momentum=0.9)
     state = optimizer.init(params)

@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier: one step of `partial_fit` with the perceptron's layers and batch."""
+"""scikit-learn's MLPClassifier: `partial_fit` of a batch or of an epoch, with the perceptron's layers and batch."""
 
 from __future__ import annotations
 

@@ -11,22 +11,24 @@ import functional_nn as fnn
 from functional_nn import layers, models
 
 CLASSES = 50
+EPOCH = 25_000
 SHAPES = {"lenet5": (32, 32, 3), "improved": (32, 32, 3), "perceptron": (408,), "wide": (32, 32, 3)}
 
 
 @dataclass(frozen=True)
 class Work:
-    """`mode` is "train" (forward, loss, backward, SGD with momentum) or "infer"."""
+    """`mode`: "train" (a step: forward, loss, backward, SGD with momentum), "epoch" (of EPOCH examples) or "infer"."""
 
     network: str
     mode: str
     batch: int
 
     def draw(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs (batch, ...), float32, and labels (batch,)."""
+        """Return inputs (batch or EPOCH, ...), float32, and as many labels."""
         rng = np.random.default_rng(0)
-        x = rng.standard_normal((self.batch, *SHAPES[self.network])).astype(np.float32)
-        return x, rng.integers(0, CLASSES, self.batch)
+        n = EPOCH if self.mode == "epoch" else self.batch
+        x = rng.standard_normal((n, *SHAPES[self.network])).astype(np.float32)
+        return x, rng.integers(0, CLASSES, n)
 
 
 def wide_network() -> fnn.Layer:
