@@ -12,7 +12,8 @@ from types import TracebackType
 
 from experiments.contestants.works import Work
 
-BLOCK_SECONDS = 0.25
+BLOCKS = 4  # at least, of each contestant
+BLOCK_SECONDS = 0.3  # long enough for caches and threads to be as they are within a training run
 PAUSE_SECONDS = 0.1  # before a block: idle threads of the contestant before go on spinning for a while
 
 
@@ -56,9 +57,11 @@ def alternate(names: list[str], work: Work, steps: int, warmup: int = 5) -> dict
     times: dict[str, list[float]] = {name: [] for name in names}
     try:
         pace = {name: min(contestant.take(warmup)) for name, contestant in contestants.items()}
-        while any(len(taken) < steps for taken in times.values()):
+        blocks = 0
+        while blocks < BLOCKS or any(len(taken) < steps for taken in times.values()):
+            blocks += 1
             for name, contestant in contestants.items():
-                block = max(1, min(steps // 4, int(BLOCK_SECONDS / pace[name])))
+                block = max(1, int(BLOCK_SECONDS / pace[name]))
                 sleep(PAUSE_SECONDS)
                 times[name] += contestant.take(block)
     finally:
