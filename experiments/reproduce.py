@@ -1,88 +1,92 @@
-"""The report's seven rows on one's own data: a table, results.json and pictures of the curves.
+"""The report's rows on one's own data: tables, results.json and report.html.
 
-python -m experiments.reproduce [--data digits|DIR] [--epochs N] [--seed S] [--out DIR]
+python -m experiments.reproduce [--data digits|DIR] [--as tuned|report] [--seeds N] [--out DIR] ...
+
+A run that was interrupted goes on where it was when it is started again with the same arguments.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from experiments.curves import draw_curves
-from experiments.rows import NETWORKS, PERCEPTRON, Splits, count_classes, run_network, run_perceptron
-from experiments.the_report import PRINTED
-from functional_nn import data
-
-TITLES = {row.name: row.title for row in NETWORKS} | {PERCEPTRON: "scikit-learn's Perceptron, one layer"}
+from experiments import inputs, options, page
+from experiments.depths import answer, depth_rows, depths_page
+from experiments.report_page import report_page
+from experiments.rows import Row, rows_as
+from experiments.runs import run
+from experiments.store import Outcome, Store, write_json
+from experiments.summary import summarize
+from experiments.tables import markdown, table, val_test_table
+from experiments.training import count_classes
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = _parse(arguments)
-    found, splits = data.load(options.data, cache=options.cache)
-    print(found)
-    options.out.mkdir(parents=True, exist_ok=True)
-    records = run_rows(splits, seed=options.seed, epochs=options.epochs, workers=options.workers)
-    print(table(records, count_classes(splits)))
-    results = {
-        "data": found,
-        "seed": options.seed,
-        "epochs": options.epochs,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "rows": records,
-    }
-    (options.out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-    for record in records:
-        if record["history"]:
-            draw_curves(record, TITLES[record["model"]], options.out / f"{record['model']}.png")
-    print(f"written: {options.out}/results.json and a picture of each row's curves")
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    began = perf_counter()
+    with options.reported(parser):
+        _check(given)
+        store = Store(given.out / "runs")
+        found, loaded = inputs.load(given, store)
+        print(found)
+        rows, seeds = _rows(given, loaded), options.seeds(given)
+        jobs = inputs.jobs(rows, seeds, loaded)
+        data = (loaded.pixels, loaded.features)
+        flat = run(inputs.train_and_test, jobs, data, store, options.cluster(given), _validation)
+    outcomes = {row.name: flat[i :: len(rows)] for i, row in enumerate(rows)}
+    summaries = [summarize(row, outcomes[row.name], loaded.pixels) for row in rows]
+    results = options.configuration(given, found) | {"seconds": perf_counter() - began, "rows": summaries}
+    write_json(given.out / "results.json", results)
+    (given.out / "table.md").write_text(markdown(summaries), encoding="utf-8")
+    classes = count_classes(loaded.pixels)
+    print(table(summaries, classes), val_test_table(summaries, classes), sep="\n\n")
+    _write_page(given, results, rows, outcomes, loaded)
+    print(f"written: report.html and its figures, results.json and table.md, in {given.out}")
 
 
-def run_rows(splits: Splits, *, seed: int, epochs: int | None, workers: int | None) -> list[dict[str, Any]]:
-    """Return the records of all rows, in the order of the report's tables."""
-    records = {}
-    for row in NETWORKS:
-        print(f"{row.title} ({row.name})")
-        records[row.name] = run_network(row, splits, seed=seed, epochs=epochs, workers=workers)
-    print(f"{TITLES[PERCEPTRON]} ({PERCEPTRON})")
-    records[PERCEPTRON] = run_perceptron(splits, seed=seed, workers=workers)
-    return [records[name] for name in PRINTED]
+def _rows(given: argparse.Namespace, loaded: inputs.Inputs) -> list[Row]:
+    rows = rows_as(given.mode, epochs=given.epochs, training_images=len(loaded.pixels["train"][0]))
+    return depth_rows(next(row for row in rows if row.name == "improved_grad")) if given.sweep else rows
 
 
-def table(records: list[dict[str, Any]], classes: int) -> str:
-    """Return the records beside the report's printed figures, which are of another data set."""
-    lines = [
-        f"{'':<20}{'this run, ' + str(classes) + ' classes':^35}  {'the report (other data, 50 classes)':>30}",
-        f"{'model':<20}{'train':>8}{'val':>8}{'test':>8}{'s/epoch':>11}  {'train':>13}{'val':>11}{'test':>11}",
-    ]
-    for record in records:
-        printed = PRINTED[record["model"]]
-        ours = "".join(f"{record[part]:8.4f}" for part in ("train", "val", "test"))
-        theirs = "".join("          -" if figure is None else f"{figure:11.4f}" for figure in printed[:3])
-        lines.append(f"{record['model']:<20}{ours}{record['epoch_seconds']:11.3f}    {theirs}")
-    return "\n".join(lines)
+def _write_page(
+    given: argparse.Namespace,
+    results: dict[str, Any],
+    rows: list[Row],
+    outcomes: dict[str, list[Outcome]],
+    loaded: inputs.Inputs,
+) -> None:
+    if given.sweep:
+        labels = loaded.pixels["test"][1]
+        print("\n" + answer(results["rows"], outcomes, labels))
+        title, pieces = depths_page(results, outcomes, labels)
+    else:
+        title, pieces = report_page(results, rows, outcomes, loaded)
+    page.write(given.out, title, [*pieces, *page.configuration(results)])
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.reproduce", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="digits", help='"digits", or a directory of images (default: %(default)s)')
-    parser.add_argument("--epochs", type=_positive, help="epochs of every network (default: each row's own)")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights, the batches and their transforms")
-    parser.add_argument("--out", type=Path, default=Path("out/reproduce"), help="default: %(default)s")
-    parser.add_argument("--workers", type=_positive, help="threads (default: all cores); the figures do not change")
-    parser.add_argument("--cache", type=Path, metavar="FILE.npz", help="keep the decoded images in this file")
-    return parser.parse_args(arguments)
+def _validation(record: dict[str, Any]) -> str:
+    return f"validation {record['val']:.4f}"
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least 1")
-    return int(text)
+def _check(given: argparse.Namespace) -> None:
+    options.check(given)
+    if given.features == "handmade":
+        options.require("skimage", "handmade")
+    if given.sweep and given.features != "pixels":
+        raise ValueError("--sweep depths trains convolutions, which take pixels: leave --features out")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = options.parser("reproduce", __doc__)
+    add = parser.add_argument
+    add("--as", dest="mode", default="tuned", choices=("tuned", "report"), help="whose settings (default: %(default)s)")
+    add("--epochs", type=options.positive, metavar="N", help="epochs of every network (default: each row's own)")
+    add("--features", default="pixels", choices=("pixels", "handmade"), help="what the perceptrons take")
+    add("--sweep", choices=("depths",), help="in place of the rows: other depths of the improved net's convolutions")
+    return parser
 
 
 if __name__ == "__main__":

@@ -4,70 +4,111 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
-Image = pytest.importorskip("PIL.Image")
-
-from experiments import reproduce, rows  # noqa: E402
+from experiments import reproduce
 
 NAMES = [
-    "perceptron_sigmoid", "perceptron_own", "sklearn_perceptron", "lenet5", "lenet5_grad", "improved", "improved_grad",
-]  # fmt: skip
+    "perceptron_sigmoid",
+    "perceptron_own",
+    "sklearn_perceptron",
+    "lenet5",
+    "lenet5_grad",
+    "improved",
+    "improved_grad",
+]
+TINY = ("--epochs", "1", "--seeds", "2", "--workers", "1")
 
 
 @pytest.fixture
-def image_lists(tmp_path):
-    rng = np.random.default_rng(0)
-    for part, n in (("train", 12), ("val", 6), ("test", 6)):
-        lines = []
-        for i in range(n):
-            file = f"{part}{i}.png"
-            Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(tmp_path / file)
-            lines.append(f"{file} {i % 3}")
-        (tmp_path / f"{part}.txt").write_text("\n".join(lines))
-    return tmp_path
-
-
-def test_a_directory_gives_the_table_the_results_and_the_pictures(image_lists, tmp_path, capsys):
+def reproduced(image_lists, tmp_path, capsys):
+    """Return the directory of results of a tiny run, and what it printed."""
     out = tmp_path / "out"
-    reproduce.main(["--data", str(image_lists), "--epochs", "1", "--seed", "3", "--out", str(out)])
-    printed = capsys.readouterr().out
-    results = json.loads((out / "results.json").read_text())
-    assert [row["model"] for row in results["rows"]] == NAMES
-    assert all(row.keys() >= {"train", "val", "test", "epoch_seconds", "history"} for row in results["rows"])
-    assert (results["seed"], results["epochs"]) == (3, 1)
+    reproduce.main(["--data", str(image_lists), "--out", str(out), "--seed", "3", *TINY])
+    return out, capsys.readouterr().out
+
+
+def test_a_directory_gives_the_table_the_results_and_the_page(reproduced, image_lists):
+    out, printed = reproduced
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert [row["model"] for row in results["rows"]] == [*NAMES, "lenet5_relu"]
+    keys = {"train", "val", "test", "epoch_seconds", "test_interval", "val_test", "seeds", "settings"}
+    assert all(row.keys() >= keys for row in results["rows"])
+    records = [record for row in results["rows"] for record in row["seeds"]]
+    assert all(len(record["history"]) == (record["model"] != "sklearn_perceptron") for record in records)
+    assert [record["seed"] for record in records[:2]] == results["seeds"] == [3, 4]
+    assert {"data", "source", "options", "python", "packages", "commit", "machine", "seconds"} <= results.keys()
+    assert "mean of 2 seeds" in printed
     assert "3 classes" in printed
     assert "the report (other data, 50 classes)" in printed
     assert all(name in printed for name in NAMES)
-    assert {file.stem for file in out.glob("*.png")} == set(NAMES) - {"sklearn_perceptron"}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert all(f"Figure {number}." in page for number in range(1, 13))
+    assert 'src="http' not in page
+    assert str(image_lists) in page
+    assert len(list((out / "figures").glob("*.png"))) == page.count("data:image/png")
+    last = (out / "table.md").read_text(encoding="utf-8").splitlines()[-2]
+    best = results["rows"][-2]
+    assert last.startswith(f"| `improved_grad` | {best['train']:.3f} ± {best['train_sd']:.3f} |")
+    assert last.endswith("| 0.0689, 0.1689 |")
 
 
-def test_random_convolutions_are_bound_and_only_the_rest_is_trained(monkeypatch):
-    rng = np.random.default_rng(0)
-    split = (rng.integers(0, 255, (8, 32, 32, 1), dtype=np.uint8), np.arange(8) % 2)
-    trained = []
-    monkeypatch.setattr(rows.fnn, "fit", lambda model, params, *a, **k: trained.append(set(params)) or pytest.skip())
-    for row in rows.NETWORKS:
-        with pytest.raises(pytest.skip.Exception):
-            rows.run_network(row, {"train": split, "val": split, "test": split}, seed=0, progress=False)
-    names = {row.name: params for row, params in zip(rows.NETWORKS, trained, strict=True)}
-    assert names["lenet5"] == {"f5", "f6", "f7"}
-    assert names["lenet5_grad"] == {"c1", "c3", "f5", "f6", "f7"}
-    assert names["improved"] == {"f6", "f7", "f8"}
+def test_finished_runs_are_found_again_and_only_the_missing_ones_are_run(reproduced, image_lists, capsys):
+    out, _ = reproduced
+    before = json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]
+    next((out / "runs").glob("improved_grad-seed-4-*.json")).unlink()
+    reproduce.main(["--data", str(image_lists), "--out", str(out), "--seed", "3", *TINY])
+    printed = capsys.readouterr().out
+    after = json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert "15 of 16 runs are finished already" in printed
+    assert [line for line in printed.splitlines() if line.startswith("improved_grad, seed")][-1].endswith(" s")
+    assert not any(line.startswith("lenet5_grad, seed") for line in printed.splitlines())
+    assert [(row["val"], row["test"]) for row in after] == [(row["val"], row["test"]) for row in before]
+
+
+def test_an_interrupt_says_how_to_go_on(image_lists, tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.training.fnn.fit", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        reproduce.main(["--data", str(image_lists), "--out", str(tmp_path / "out"), *TINY])
+    assert stopped.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--epochs", "0"], "expected a whole number of at least 1"), (["--workers", "two"], "'two': expected a whole")],
+    [
+        (["--epochs", "0"], "'0': expected a whole number of at least 1"),
+        (["--seed", "-1"], "expected a whole number of at least 0"),
+        (["--workers", "two"], "'two': expected a whole"),
+        (["--data", "nowhere"], "nowhere: there is no such directory"),
+        (["--data", "nowhere"], "train.txt, val.txt and test.txt"),
+        (["--scheduler", "tcp://a:1"], "give --backend dask as well"),
+        (["--backend", "nothing"], "Invalid backend: nothing"),
+        (["--backend", "multiprocessing"], "expected dask or a backend of joblib that gives results as they finish"),
+        (["--sweep", "depths", "--features", "handmade"], "leave --features out"),
+    ],
 )
-def test_bad_arguments_say_what_is_expected(arguments, message, capsys):
-    with pytest.raises(SystemExit):
-        reproduce.main(arguments)
+def test_bad_arguments_say_what_to_do_before_any_work(arguments, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        reproduce.main([*arguments, "--out", str(tmp_path / "out")])
+    assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
 
 
-def test_a_directory_without_data_says_what_is_accepted(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"train.txt, val.txt and test.txt"):
-        reproduce.main(["--data", str(tmp_path)])
+@pytest.mark.parametrize(("option", "extra"), [("--backend", "dask"), ("--features", "handmade")])
+def test_a_missing_package_is_named_by_its_extra(option, extra, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        reproduce.main([option, extra, "--out", str(tmp_path / "out")])
+    assert f"pip install 'functional-nn[{extra}]'" in capsys.readouterr().err
+
+
+def test_an_out_that_is_a_file_is_refused(tmp_path, capsys):
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        reproduce.main(["--out", str(tmp_path / "out")])
+    assert "File exists" in capsys.readouterr().err
