@@ -39,8 +39,11 @@ class DivergenceError(ArithmeticError):
     """The loss or a parameter is no longer finite; `result` is the `FitResult` of what was learned before."""
 
     def __init__(self, message: str, result: FitResult) -> None:
-        super().__init__(message)
+        super().__init__(message, result)
         self.result = result
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def fit(

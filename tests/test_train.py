@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -109,6 +111,13 @@ def test_divergence_names_epoch_step_and_parameter_and_keeps_what_was_learned():
     assert len(given) == 7
     assert len(caught.value.result.history) == 1
     assert same_bits(caught.value.result.params, given[-1])  # the last that gave a finite loss
+
+
+def test_divergence_leaves_the_process_that_it_was_raised_in():
+    result = fnn.train.FitResult({"w": np.ones(2)}, (), [])
+    error = pickle.loads(pickle.dumps(fnn.train.DivergenceError("epoch 1: the loss is nan", result)))
+    assert str(error) == "epoch 1: the loss is nan"
+    assert error.result.params["w"].tolist() == [1.0, 1.0]
 
 
 def test_divergence_in_the_last_step_is_found_too():
