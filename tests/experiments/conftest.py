@@ -17,6 +17,9 @@ NEEDS_EXPERIMENTS = (
     "test_handmade.py",
     "test_search.py",
     "test_summary.py",
+    "test_autopsy.py",
+    "test_defects.py",
+    "test_mnist.py",
 )
 collect_ignore = list(NEEDS_EXPERIMENTS) if MISSING else []
 
