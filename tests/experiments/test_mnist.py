@@ -1,0 +1,57 @@
+"""LeNet-5 on small images: the plain structure, test images read once, and a run that is not repeated."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments import mnist
+from experiments.training import train
+from functional_nn import data, tree
+
+TINY = ("--epochs", "1", "--seeds", "2")
+
+
+def test_the_network_is_the_plain_lenet5():
+    params = mnist.LENET5.network(classes=10).init(np.random.default_rng(0), (32, 32, 1))
+    assert {name: entry["w"].shape for name, entry in params.items()} == {
+        "c1": (5, 5, 1, 6), "c3": (5, 5, 6, 16), "f5": (400, 120), "f6": (120, 84), "f7": (84, 10),
+    }  # fmt: skip
+    assert tree.size(params) == 61_706
+
+
+def test_training_reads_no_test_image():
+    splits = {part: pair for part, pair in data.digits().items() if part != "test"}
+    row = mnist.row_of(epochs=1)
+    assert train(row, splits, seed=0, threads=1).result.history[0]["val_accuracy"] > 0.1
+
+
+def test_a_run_gives_table_results_and_page_and_is_not_repeated(tmp_path, capsys):
+    arguments = ["--data", "digits", "--out", str(tmp_path / "out"), *TINY]
+    mnist.main(arguments)
+    first = capsys.readouterr().out
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    (row,) = results["rows"]
+    assert row["test"] == np.mean([record["test"] for record in row["seeds"]])
+    assert row["parameters"] == 61_706
+    assert f"{row['test']:.4f} ± {row['test_sd']:.4f}" in first
+    assert {"data", "seeds", "packages", "commit", "machine", "seconds"} <= results.keys()
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64" in page
+    assert 'src="http' not in page
+    mnist.main(arguments)
+    assert "2 of 2 runs are finished already" in capsys.readouterr().out
+
+
+def test_data_must_be_given(capsys):
+    with pytest.raises(SystemExit):
+        mnist.main([])
+    assert "--data" in capsys.readouterr().err
+
+
+def test_one_epoch_of_mnist_reaches_ninety_seven_percent(real_data, tmp_path):
+    mnist.main(["--data", str(real_data("mnist")), "--out", str(tmp_path), "--epochs", "1", "--seeds", "1"])
+    (row,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert row["test"] > 0.97
