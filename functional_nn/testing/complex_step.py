@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Probe, Sample, Status
+from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Probe, Sample, Status, norm
 from functional_nn.testing.problem import Problem
 from functional_nn.testing.taylor import Line, probe
 
@@ -27,7 +27,7 @@ def complex_probe(line: Line, *, thorough: bool = False) -> Probe:
     for aside in (0.0, 4.0 * EPS, -4.0 * EPS):
         weighted = line.dy * line.value(complex(aside, STEP)).imag / STEP
         slopes.append(float(weighted.sum()))
-        size = float(np.linalg.norm(weighted))
+        size = norm(weighted)
     noise = 8.0 * EPS * (line.strength + size) + max(abs(slope - slopes[0]) for slope in slopes)
     error = slopes[0] - line.claimed
     if abs(error) <= SIGMAS * noise:

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["EPS", "RESOLVED", "SIGMAS", "Finding", "Probe", "Sample", "Status", "confirm", "judge"]
+__all__ = ["EPS", "RESOLVED", "SIGMAS", "Finding", "Probe", "Sample", "Status", "confirm", "judge", "norm"]
 
 EPS = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
@@ -26,6 +26,12 @@ SHORT = 0.01 * EPS32 / EPS  # rounding this far above float64's is float32's
 LOOSE = 1e3  # rounding this far above float64's is not the outputs' own: digits cancel within the function
 ROUGH = 32.0 * EPS32  # the largest part of the values that rounding may be, if something computes in float32
 PLATEAU = 3  # steps, over which the step falls by 16
+
+
+def norm(array: np.ndarray) -> float:
+    """Return the Euclidean norm, also of numbers whose squares overflow or vanish."""
+    largest = float(np.abs(array).max(initial=0.0))
+    return largest * float(np.linalg.norm(array / largest)) if 0.0 < largest < math.inf else largest
 
 
 class Status(Enum):

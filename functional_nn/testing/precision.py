@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from functional_nn.testing.ladder import norm
 from functional_nn.testing.problem import Point, Problem
 from functional_nn.testing.search import natural_scale, spread_signs
 from functional_nn.testing.verdict import GradientError, Verdict
@@ -107,7 +110,7 @@ def _aside(z: np.ndarray, by: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def _rms(array: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(array)))) if array.size else 0.0
+    return norm(array.astype(np.float64)) / math.sqrt(max(array.size, 1))
 
 
 def _too_short(problem: Problem, reason: str) -> GradientError:

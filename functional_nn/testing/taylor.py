@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functional_nn.testing.ladder import EPS, Probe, Sample, confirm, judge
+from functional_nn.testing.ladder import EPS, Probe, Sample, confirm, judge, norm
 
 __all__ = ["FIRST", "Line", "probe"]
 
@@ -69,7 +69,7 @@ def _measure(line: Line, steps: Sequence[float]) -> list[Sample]:
             sizes = np.where(touched, line.dy * (np.abs(plus) + np.abs(minus)), 0.0)
             slope = float(weighted.sum()) / (2.0 * step)
             bend = float((line.dy * (plus - line.y - (line.y - minus))).sum()) / (2.0 * step)
-            size = float(np.linalg.norm(sizes)) / 2.0
-            own = 8.0 * (line.rounding + EPS * float(np.linalg.norm(weighted)) / (2.0 * step))
+            size = norm(sizes) / 2.0
+            own = 8.0 * (line.rounding + EPS * norm(weighted) / (2.0 * step))
         samples.append(Sample(step, slope, bend, size, EPS * (size + line.strength), own))
     return samples

@@ -11,7 +11,7 @@ from functional_nn import Layer, layers, models, tree
 from functional_nn.testing import check_vjp, strategies
 from tests.testing.toys import affine, affine_point, elementwise, normal, with_pullback
 
-SCALES = [1e-9, 1e-4, 1.0, 1e4, 1e9]
+SCALES = [1e-90, 1e-9, 1e-4, 1.0, 1e4, 1e9, 1e90]
 
 
 @pytest.mark.parametrize("outputs", SCALES)
@@ -21,7 +21,7 @@ def test_scale_of_outputs_and_inputs_does_not_matter(outputs, inputs):
     check_vjp(layer, {}, inputs * normal(3, 4))
 
 
-@pytest.mark.parametrize("steepness", SCALES)
+@pytest.mark.parametrize("steepness", SCALES[:-1])  # beyond 1e16 a sine has no digit right
 def test_steepness_does_not_matter(steepness):
     layer = elementwise(lambda x: np.sin(steepness * x), lambda x: steepness * np.cos(steepness * x))
     check_vjp(layer, {}, normal(3, 4))

@@ -186,3 +186,14 @@ def test_gradients_that_are_not_finite_are_named(value):
     layer = mistaken(elementwise(np.sin, np.cos), one_entry((1, 2), value), "x")
     error = found(layer, {}, normal(3, 4))
     assert (error.verdict, error.place) == ("wrong derivative", "toy.x[1, 2]")
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e100, 1e160, 1e250, 1e300])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gradients_whose_squares_overflow_or_vanish_are_found(factor, dtype):
+    factor = dtype(np.clip(factor, np.finfo(dtype).tiny, np.finfo(dtype).max / 1e6))
+    params, x = affine_point(3, 4, 2)
+    for path in ("w", "b", "x"):
+        wrong = mistaken(affine(2), lambda gradient: gradient * factor, path)
+        error = found(wrong, tree.map(lambda p: p.astype(dtype), params), x.astype(dtype))
+        assert (error.verdict, error.path) == ("wrong derivative", f"affine.{path}")

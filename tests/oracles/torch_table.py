@@ -1,0 +1,162 @@
+"""The tables of agreement with PyTorch: every public layer and loss, and what of `optim` makes a step, has a row.
+
+Layers PyTorch lacks are composed of its operations. The tables can be read without PyTorch, so that a row that is
+missing is noticed everywhere; `needs_torch` skips what computes with it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+try:
+    import torch
+    from torch.nn import functional
+except ImportError:
+    torch = functional = None
+else:
+    torch.set_num_threads(1)  # its idle threads would take the cores that other tests run on
+
+needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed: pip install 'functional-nn[bench]'")
+
+
+def tensor(array):
+    """A leaf tensor in the array's dtype that gathers gradients; it shares no memory with the array."""
+    return torch.tensor(array, requires_grad=True)
+
+
+def channels_first(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def channels_last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def pair(value):
+    return (value, value) if isinstance(value, int) else value
+
+
+def zero_pad(params, x, padding):
+    (top, bottom), (left, right) = (pair(padding), pair(padding)) if isinstance(padding, int) else padding
+    return functional.pad(x, (0, 0, left, right, top, bottom))
+
+
+def conv2d(params, x, filters, kernel, stride=1, padding=0):
+    x = channels_first(zero_pad({}, x, padding))
+    w = params["w"].permute(3, 2, 0, 1).contiguous()  # one of PyTorch's kernels takes no other
+    return channels_last(functional.conv2d(x.contiguous(), w, params["b"], stride=pair(stride)))
+
+
+def max_pool(params, x, window, stride=None):
+    return channels_last(
+        functional.max_pool2d(channels_first(x), pair(window), None if stride is None else pair(stride))
+    )
+
+
+def avg_pool(params, x, window, stride=None):
+    return channels_last(
+        functional.avg_pool2d(channels_first(x), pair(window), None if stride is None else pair(stride))
+    )
+
+
+LAYERS = {
+    "sigmoid": lambda params, x: torch.sigmoid(x),
+    "tanh": lambda params, x: torch.tanh(x),
+    "scaled_tanh": lambda params, x: 1.7159 * torch.tanh(x * 2.0 / 3.0),
+    "relu": lambda params, x: functional.relu(x),
+    "leaky_relu": lambda params, x, slope: functional.leaky_relu(x, slope),
+    "silu": lambda params, x: functional.silu(x),
+    "softplus": lambda params, x: functional.softplus(x, threshold=800.0),
+    "asinh_unit": lambda params, x: torch.asinh(x) / 5.0 + 0.5,
+    "dense": lambda params, x, units: functional.linear(x, params["w"].T, params["b"]),
+    "conv2d": conv2d,
+    "max_pool": max_pool,
+    "avg_pool": avg_pool,
+    "flatten": lambda params, x: x.reshape(len(x), -1),
+    "zero_pad": zero_pad,
+}
+
+LOSSES = {
+    "softmax_cross_entropy": lambda outputs, targets: functional.cross_entropy(outputs, targets),
+    "mean_squared_error": lambda outputs, targets: functional.mse_loss(outputs, targets),
+}
+
+
+def sgd(tensors, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0):
+    """PyTorch's SGD; its own weight_decay is not decoupled, so the decay is made by hand."""
+    optimizer = torch.optim.SGD(tensors, learning_rate, momentum=momentum, nesterov=nesterov)
+
+    def step():
+        with torch.no_grad():
+            for p in tensors:
+                p.mul_(1.0 - learning_rate * weight_decay)
+        optimizer.step()
+
+    return step
+
+
+def adam(tensors, learning_rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0):
+    make = torch.optim.AdamW if weight_decay else torch.optim.Adam
+    return make(tensors, learning_rate, betas=(b1, b2), eps=eps, weight_decay=weight_decay).step
+
+
+def coupled_decay(tensors, learning_rate, rate):
+    return torch.optim.SGD(tensors, learning_rate, weight_decay=rate).step
+
+
+def clipped(tensors, learning_rate, limit):
+    """g min(1, limit / |g|); PyTorch's `clip_grad_norm_` divides by |g| + 1e-6."""
+    optimizer = torch.optim.SGD(tensors, learning_rate)
+
+    def step():
+        norm = torch.nn.utils.get_total_norm([p.grad for p in tensors])
+        for p in tensors:
+            p.grad.mul_(min(1.0, limit / norm))
+        optimizer.step()
+
+    return step
+
+
+def scheduled(tensors, rate, make):
+    """SGD whose rate follows the scheduler that `make(optimizer)` returns."""
+    optimizer = torch.optim.SGD(tensors, rate)
+    scheduler = make(optimizer)
+
+    def step():
+        optimizer.step()
+        scheduler.step()
+
+    return step
+
+
+def step_decay(tensors, rate, every, factor):
+    return scheduled(tensors, rate, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, every, factor))
+
+
+def cosine(tensors, rate, steps, warmup, final):
+    """A linear warm-up, then half a cosine; both are PyTorch's formulas, put together by hand."""
+    schedulers = torch.optim.lr_scheduler
+
+    def make(optimizer):
+        fall = schedulers.CosineAnnealingLR(optimizer, steps - warmup, eta_min=final)
+        if warmup == 0:
+            return fall
+        rise = schedulers.LinearLR(optimizer, 1.0 / warmup, 1.0, total_iters=max(1, warmup - 1))
+        return schedulers.SequentialLR(optimizer, [rise, fall], [warmup])
+
+    return scheduled(tensors, rate, make)
+
+
+OPTIMIZERS = {
+    "sgd": sgd,
+    "adam": adam,
+    "trace": lambda tensors, learning_rate, decay, nesterov: sgd(tensors, learning_rate, decay, nesterov),
+    "scale_by_adam": adam,
+    "add_decayed_weights": coupled_decay,
+    "clip_by_global_norm": clipped,
+    "scale_by_learning_rate": sgd,
+    "chain": sgd,
+    "apply_updates": sgd,
+    "step_decay": step_decay,
+    "cosine": cosine,
+}
