@@ -12,7 +12,7 @@ from functional_nn.keys import Key
 from functional_nn.layer import Layer
 from functional_nn.losses import Loss
 from functional_nn.testing.complex_step import check_takes_complex, complex_probe
-from functional_nn.testing.contract import check_contract, check_output, check_without_dx
+from functional_nn.testing.contract import check_contract, check_opposite, check_output, check_without_dx
 from functional_nn.testing.jacobian import entry_failures
 from functional_nn.testing.precision import as_float64, check_float32
 from functional_nn.testing.problem import Problem, of_layer, of_loss
@@ -92,3 +92,4 @@ def _check_numbers(problem: Problem, rng: np.random.Generator, method: str, *, f
         judge_failures(wide, found, rng, judge, aside=False)
     if short:
         check_float32(problem, rng)
+    check_opposite(problem, rng)

@@ -14,7 +14,7 @@ from functional_nn.testing.problem import Point, Problem, gradient_leaves
 from functional_nn.testing.search import spread_signs
 from functional_nn.testing.verdict import GradientError, Verdict
 
-__all__ = ["check_contract", "check_output", "check_without_dx"]
+__all__ = ["check_contract", "check_opposite", "check_output", "check_without_dx"]
 
 ROUNDING = 1e4  # results of equal calls may differ by this many units in the last place: sums may run in another order
 LOCKED = ("read-only", "not writeable")
@@ -81,6 +81,25 @@ def check_without_dx(layer: Layer, params: Any, key: Key | None, problem: Proble
         if worst is not None:
             values = float(whole[leaf][worst]), float(gradient[worst])
             message = f"  With wrt_x=False the pullback gives {values[1]:.9g}, with wrt_x=True {values[0]:.9g}."
+            raise GradientError(Verdict.WRONG, message, problem.path(leaf), worst, *values)
+
+
+def check_opposite(problem: Problem, rng: np.random.Generator) -> None:
+    """Raise `GradientError` unless -dy gives the opposite gradients of dy, as any linear map does.
+
+    A gradient of one entry, clipped at zero, is right for every second cotangent: chance alone may not find it.
+    """
+    y, pull = problem.vjp(problem.point)
+    dy = spread_signs(rng, y.shape).astype(y.dtype)
+    pairs = zip(pull(dy), pull(-dy), strict=True)
+    for leaf, (gradient, opposite) in enumerate(pairs):
+        worst = _difference(-gradient, opposite)
+        if worst is not None:
+            values = float(-gradient[worst]), float(opposite[worst])
+            message = (
+                f"  For dy the pullback gives {gradient[worst]:.9g} there, for -dy {values[1]:.9g}: it must give the\n"
+                "  opposite, as a pullback is linear. Is it clipped, or its absolute value taken?"
+            )
             raise GradientError(Verdict.WRONG, message, problem.path(leaf), worst, *values)
 
 

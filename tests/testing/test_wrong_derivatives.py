@@ -188,6 +188,14 @@ def test_gradients_that_are_not_finite_are_named(value):
     assert (error.verdict, error.place) == ("wrong derivative", "toy.x[1, 2]")
 
 
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("clip", [lambda g: np.maximum(g, 0.0), np.abs], ids=["clipped", "absolute"])
+def test_a_gradient_of_one_entry_that_is_right_for_one_sign_alone_is_found(clip, seed):
+    params, x = affine_point(3, 4, 1)
+    error = found(mistaken(affine(1), clip, "b"), params, x, seed=seed)
+    assert (error.verdict, error.place) == ("wrong derivative", "affine.b[0]")
+
+
 @pytest.mark.parametrize("factor", [1e-300, 1e-200, 1e100, 1e160, 1e250, 1e300])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_gradients_whose_squares_overflow_or_vanish_are_found(factor, dtype):
