@@ -93,11 +93,11 @@ def right_tasks(count: int, seed: int) -> Iterator[Task]:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """Return rejected / changed for each subject and kind of mutation, and for all."""
-    lines = [f"{'rejected / changed':<23}" + "".join(f"{kind:>11}" for kind in (*KINDS, "all"))]
+    lines = [f"{'rejected / changed':<23}" + "".join(f"{kind:>11}" for kind in KINDS) + f"{'all':>15}"]
     for subject in (*dict.fromkeys(verdict.subject for verdict in verdicts), "all"):
         own = [verdict for verdict in verdicts if subject in (verdict.subject, "all")]
         cells = [_cell([verdict for verdict in own if verdict.kind == kind]) for kind in KINDS]
-        lines.append(f"{subject:<23}" + "".join(f"{cell:>11}" for cell in (*cells, _cell(own))))
+        lines.append(f"{subject:<23}" + "".join(f"{cell:>11}" for cell in cells) + f"{_cell(own):>15}")
     fates = Counter(verdict.fate for verdict in verdicts)
     changed = fates[Fate.REJECTED] + fates[Fate.SURVIVED]
     share = f"{fates[Fate.REJECTED] / changed:.2%}" if changed else "none"

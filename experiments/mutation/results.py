@@ -38,7 +38,7 @@ def mistaken(right: Layer | Loss, path: str, mistake: Mistake) -> Any:
         value, pullback = right.vjp(outputs, targets)
         return value, lambda dvalue: mistake(pullback(dvalue), np.array(dvalue), len(outputs))
 
-    return dataclasses.replace(right, vjp=loss_vjp if isinstance(right, Loss) else layer_vjp)
+    return dataclasses.replace(right, vjp=layer_vjp if isinstance(right, Layer) else loss_vjp)
 
 
 def _mistakes() -> Iterator[tuple[str, str, Mistake]]:
