@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import Any
@@ -24,6 +26,8 @@ Init = Callable[[np.random.Generator, Shape], np.ndarray]
 Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+COMPLEX = np.dtype(np.complex128)
+_takes_complex: ContextVar[bool] = ContextVar("takes_complex", default=False)
 FUNCTIONS = ("init", "output_shape", "apply", "vjp")
 
 
@@ -175,7 +179,7 @@ def check_floats(layer: str, x: np.ndarray, *params: np.ndarray) -> None:
     """Raise `StructureError` unless `x` and `params` are all float32 or all float64 arrays."""
     if not isinstance(x, np.ndarray):
         raise StructureError(layer, f"x is a {type(x).__name__}, expected a NumPy array")
-    if x.dtype not in FLOATS:
+    if x.dtype not in FLOATS and not (x.dtype == COMPLEX and _takes_complex.get()):
         raise StructureError(
             layer,
             f"x is {x.dtype}, expected float32 or float64: convert images with data.standardize(train_images)",
@@ -185,6 +189,16 @@ def check_floats(layer: str, x: np.ndarray, *params: np.ndarray) -> None:
             raise StructureError(
                 layer, f"x is {x.dtype}, a parameter is {param.dtype}; convert one: nothing is promoted"
             )
+
+
+@contextmanager
+def complex_taken() -> Iterator[None]:
+    """Let `check_floats` pass complex128 within the block, in this thread: for the complex step, never for training."""
+    token = _takes_complex.set(True)
+    try:
+        yield
+    finally:
+        _takes_complex.reset(token)
 
 
 def check_image(layer: str, input_shape: Shape) -> None:

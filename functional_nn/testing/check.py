@@ -11,7 +11,7 @@ from functional_nn import keys
 from functional_nn.keys import Key
 from functional_nn.layer import Layer
 from functional_nn.losses import Loss
-from functional_nn.testing.complex_step import check_takes_complex, complex_probe
+from functional_nn.testing.complex_step import as_complex, complex_probe
 from functional_nn.testing.contract import check_contract, check_opposite, check_output, check_without_dx
 from functional_nn.testing.jacobian import entry_failures
 from functional_nn.testing.precision import as_float64, check_float32
@@ -84,8 +84,7 @@ def _check_numbers(problem: Problem, rng: np.random.Generator, method: str, *, f
     wide = as_float64(problem) if short else problem
     judge = probe
     if method == "complex":
-        check_takes_complex(wide)
-        judge = complex_probe
+        wide, judge = as_complex(wide), complex_probe
     examine(wide, rng, judge)
     if full:
         found = list(entry_failures(wide, partial(judge, thorough=True)))

@@ -6,13 +6,16 @@ Nothing is subtracted, so the step can be as small as one likes and neither trun
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from functional_nn.layer import complex_taken
 from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Probe, Sample, Status, norm
-from functional_nn.testing.problem import Problem
+from functional_nn.testing.problem import Point, Problem
 from functional_nn.testing.taylor import Line, probe
 
-__all__ = ["check_takes_complex", "complex_probe"]
+__all__ = ["as_complex", "complex_probe"]
 
 STEP = 2.0**-100
 
@@ -41,8 +44,24 @@ def complex_probe(line: Line, *, thorough: bool = False) -> Probe:
     return Probe(Status.PERSISTS, Finding(sample, error, 1.0, 1.0, kink=False, exact=True))
 
 
-def check_takes_complex(problem: Problem) -> None:
-    """Raise `ValueError` unless the function takes complex arrays and keeps their imaginary parts."""
+def as_complex(problem: Problem) -> Problem:
+    """Return the same function, computed with complex arrays alone where one of them is complex.
+
+    Raises `ValueError` unless it takes them and keeps their imaginary parts.
+    """
+
+    def value(point: Point) -> np.ndarray:
+        if not any(np.iscomplexobj(z) for z in point):
+            return problem.value(point)
+        with complex_taken():
+            return problem.value([z.astype(np.complex128) for z in point])
+
+    widened = replace(problem, value=value)
+    _check_takes_complex(widened)
+    return widened
+
+
+def _check_takes_complex(problem: Problem) -> None:
     point = [z + 0.0j for z in problem.point]
     advice = 'method="complex" needs an apply that computes with complex arrays; use method="finite"'
     try:

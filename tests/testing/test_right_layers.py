@@ -1,6 +1,7 @@
 """No false alarms: right layers pass whatever their scale, their steepness, their kinks and their size."""
 
 import dataclasses
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -126,15 +127,55 @@ def test_complex_step_judges_analytic_functions_to_the_last_digits():
 @pytest.mark.parametrize(
     "layer",
     [
-        layers.sigmoid,
+        layers.softplus,
         elementwise(np.abs, np.sign),
         elementwise(lambda x: np.abs(x) + 0.0 * x, np.sign),
     ],
-    ids=["checks dtypes", "drops the imaginary part", "not analytic"],
+    ids=["has no complex form", "drops the imaginary part", "not analytic"],
 )
 def test_complex_step_refuses_functions_that_it_cannot_judge(layer):
     with pytest.raises(ValueError, match='method="finite"'):
         check_vjp(layer, {}, normal(3, 4), method="complex")
+
+
+ANALYTIC = {
+    "dense": (layers.dense(3), (4,)),
+    "conv2d": (layers.conv2d(3, (3, 2), stride=(1, 2), padding=1), (5, 6, 2)),
+    "avg_pool": (layers.avg_pool(3, stride=2), (5, 6, 2)),
+    "zero_pad": (layers.zero_pad(((1, 0), (0, 2))), (3, 2, 2)),
+    "flatten": (layers.flatten(), (3, 2, 2)),
+    "sigmoid": (layers.sigmoid, (4,)),
+    "tanh": (layers.tanh, (4,)),
+    "scaled_tanh": (layers.scaled_tanh, (4,)),
+    "silu": (layers.silu, (4,)),
+    "asinh_unit": (layers.asinh_unit, (4,)),
+    "lenet5": (models.lenet5(3, activation=layers.silu), (32, 32, 1)),
+}
+
+
+@pytest.mark.parametrize("name", ANALYTIC)
+def test_analytic_layers_of_the_library_are_right_to_the_last_digits(name):
+    layer, shape = ANALYTIC[name]
+    rng = np.random.default_rng(0)
+    params = tree.map(lambda p: p + 0.1 * rng.standard_normal(p.shape), layer.init(rng, shape))
+    x = rng.standard_normal((2, *shape))
+    check_vjp(layer, params, x, method="complex")
+
+    def vjp(params, x, *, key=None, wrt_x=True):
+        y, pullback = layer.vjp(params, x, key=key, wrt_x=wrt_x)
+        return y, lambda dy: tree.map(lambda gradient: gradient * (1.0 + 1e-11), pullback(dy))
+
+    barely_wrong = dataclasses.replace(layer, vjp=vjp)
+    with pytest.raises(AssertionError, match="complex step of <dy, y>"):
+        check_vjp(barely_wrong, params, x, method="complex")
+
+
+def test_complex_arrays_are_refused_again_after_a_complex_step():
+    for x in (normal(3, 4), -np.inf * np.ones((1, 1))):
+        with suppress(ValueError):
+            check_vjp(layers.sigmoid, {}, x, method="complex")
+        with pytest.raises(TypeError, match="x is complex128, expected float32 or float64"):
+            layers.sigmoid.apply({}, x.astype(np.complex128))
 
 
 def test_nothing_is_written_and_no_global_random_state_is_used():
