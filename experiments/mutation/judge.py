@@ -18,7 +18,7 @@ import numpy as np
 from experiments.mutation.copies import Place, functions_run, library_copy, unwritten_memory
 from experiments.mutation.results import MISTAKES, mistaken
 from experiments.mutation.source import Mutant, changed, mutants
-from experiments.mutation.subjects import Arrays, Case, draw_case
+from experiments.mutation.subjects import Arrays, Case, Library, draw_case
 from functional_nn import keys
 from functional_nn.testing import GradientError
 
@@ -33,6 +33,7 @@ class Fate(StrEnum):
     SAME = "same"  # every result is what it was, on all cases
     FORWARD = "forward"  # it changes the output: a wrong forward, not a wrong backward
     RAISED = "raised"  # it raises an error of its own where it is called
+    CHANGED = "changed"  # it changes gradients: the checker decides which of the next two it is
     REJECTED = "rejected"  # it changes gradients, and the checker rejects it on every case where it does
     SURVIVED = "survived"
 
@@ -46,9 +47,6 @@ class Verdict(NamedTuple):
     change: str
     fate: Fate
     size: float = 0.0
-
-
-Library = Callable[[], Any]
 
 
 def judge_source(subject: str, module: str, numbers: list[int], seed: int) -> list[Verdict]:
@@ -111,17 +109,17 @@ def _cases(subject: str, seed: int) -> list[Case]:
     return list(_draw(subject, seed, library_copy()))
 
 
-def _draw(subject: str, seed: int, library: Any) -> Iterator[Case]:
+def _draw(subject: str, seed: int, library: Library) -> Iterator[Case]:
     for number in range(CASES):
         yield draw_case(subject, keys.fold(seed, number), library)
 
 
-def _source_mutant(module: str, syntax: ast.Module, mutant: Mutant) -> Any:
+def _source_mutant(module: str, syntax: ast.Module, mutant: Mutant) -> Library:
     with changed(syntax, mutant) as wrong:
         return library_copy(module, wrong)
 
 
-def _fate(make: Library, subject: str, seed: int) -> tuple[Fate, float]:
+def _fate(make: Callable[[], Library], subject: str, seed: int) -> tuple[Fate, float]:
     right = _cases(subject, seed)
     try:
         with unwritten_memory():
@@ -141,7 +139,7 @@ def _judge(right: list[Case], wrong: list[Any], seed: int) -> tuple[Fate, float]
         sizes = [_difference(case, mutant) for case, mutant in zip(right, wrong, strict=True)]
         if any(fate is Fate.FORWARD for fate, _ in sizes):
             return Fate.FORWARD, 0.0
-        changed_cases = [i for i, (fate, _) in enumerate(sizes) if fate is Fate.REJECTED]
+        changed_cases = [i for i, (fate, _) in enumerate(sizes) if fate is Fate.CHANGED]
         if not changed_cases:
             return (Fate.RAISED if any(fate is Fate.RAISED for fate, _ in sizes) else Fate.SAME), 0.0
         answers = [(_ask(right[i], wrong[i], seed), sizes[i][1]) for i in changed_cases]
@@ -162,7 +160,7 @@ def _ask(case: Case, mutant: Any, seed: int) -> Fate:
 
 
 def _difference(case: Case, mutant: Any) -> tuple[Fate, float]:
-    """Return SAME, FORWARD, RAISED, or REJECTED for "to be rejected" with the largest relative change."""
+    """Return SAME, FORWARD, RAISED or CHANGED, and the largest relative change."""
     worst = 0.0
     for cotangent in COTANGENTS:
         expected = case.results(case.right, cotangent)
@@ -174,7 +172,7 @@ def _difference(case: Case, mutant: Any) -> tuple[Fate, float]:
         if apart > ROUNDING:
             return Fate.FORWARD, apart
         worst = max(worst, _apart(expected, got))
-    return (Fate.REJECTED, worst) if worst > ROUNDING else (Fate.SAME, worst)
+    return (Fate.CHANGED, worst) if worst > ROUNDING else (Fate.SAME, worst)
 
 
 def _apart(expected: Arrays, got: Arrays) -> float:
