@@ -99,6 +99,7 @@ def _functions(subject: str, seed: int) -> set[Place]:
     def train() -> None:
         for case in _draw(subject, seed, library):
             case.results(case.right, COTANGENTS[0])
+            case.results_without_dx(case.right, COTANGENTS[0])
 
     library = library_copy()
     return functions_run(train)
@@ -163,15 +164,16 @@ def _difference(case: Case, mutant: Any) -> tuple[Fate, float]:
     """Return SAME, FORWARD, RAISED or CHANGED, and the largest relative change."""
     worst = 0.0
     for cotangent in COTANGENTS:
-        expected = case.results(case.right, cotangent)
-        try:
-            got = case.results(mutant, cotangent)
-        except Exception:
-            return Fate.RAISED, 0.0
-        apart = _apart(expected[:1], got[:1])
-        if apart > ROUNDING:
-            return Fate.FORWARD, apart
-        worst = max(worst, _apart(expected, got))
+        for results in ("results", "results_without_dx"):
+            expected = getattr(case, results)(case.right, cotangent)
+            try:
+                got = getattr(case, results)(mutant, cotangent)
+            except Exception:
+                return Fate.RAISED, 0.0
+            apart = _apart(expected[:1], got[:1])
+            if apart > ROUNDING:
+                return Fate.FORWARD, apart
+            worst = max(worst, _apart(expected, got))
     return (Fate.CHANGED, worst) if worst > ROUNDING else (Fate.SAME, worst)
 
 

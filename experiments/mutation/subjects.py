@@ -44,6 +44,12 @@ class LayerCase:
         dparams, dx = pullback(np.random.default_rng(seed).standard_normal(y.shape))
         return [("y", y), *tree.items(dparams), ("x", dx)]
 
+    def results_without_dx(self, layer: Layer, seed: int) -> Arrays:
+        """Return what `results` does of a pass with `wrt_x=False`, where dx must be None."""
+        y, pullback = layer.vjp(self.params, self.x, key=KEY, wrt_x=False)
+        dparams, dx = pullback(np.random.default_rng(seed).standard_normal(y.shape))
+        return [("y", y), *tree.items(dparams), *([] if dx is None else [("x", dx)])]
+
     def check(self, layer: Layer, seed: int) -> None:
         """Run the checker as a user would."""
         check_vjp(layer, self.params, self.x, key=KEY if self.draws else None, seed=seed)
@@ -61,6 +67,10 @@ class LossCase:
         """Return the value and the gradient, for the cotangent of this seed."""
         value, pullback = loss.vjp(self.outputs, self.targets)
         return [("y", np.array(value)), ("outputs", pullback(float(np.random.default_rng(seed).standard_normal())))]
+
+    def results_without_dx(self, loss: Loss, seed: int) -> Arrays:
+        """Return nothing: a loss has no such pass."""
+        return []
 
     def check(self, loss: Loss, seed: int) -> None:
         """Run the checker as a user would."""

@@ -130,10 +130,11 @@ def raising(y, dx):
         (lambda y, dx: (y, None if dx is None else dx * (1.0 + 1e-15)), Fate.SAME),
         (lambda y, dx: (1.01 * y, dx), Fate.FORWARD),
         (raising, Fate.RAISED),
+        (lambda y, dx: (y, np.zeros_like(y) if dx is None else dx), Fate.REJECTED),
         (lambda y, dx: (y, None if dx is None else 1.01 * dx), Fate.REJECTED),
         (lambda y, dx: (y, None if dx is None else dx[..., None]), Fate.REJECTED),
     ],
-    ids=["nothing", "rounding", "the output", "an error", "the gradient", "its shape"],
+    ids=["nothing", "rounding", "the output", "an error", "dx where none is wanted", "the gradient", "its shape"],
 )
 def test_the_fate_of_a_mutant_is_told_without_the_checker(change, fate):
     assert fates("tanh", altered(change)) is fate
