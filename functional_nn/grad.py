@@ -78,8 +78,14 @@ class DataParallel:
 
         if n <= chunk:
             return task(0)
-        mean = _Mean(n, chunk)
-        in_order(task, -(-n // chunk), self.workers, lambda i, result: mean.add(result, min(chunk, n - i * chunk)))
+        weigh = getattr(getattr(self.grad_fn, "loss", None), "weight", len)
+        mean = _Mean(weigh(targets[:chunk]))
+        in_order(
+            task,
+            -(-n // chunk),
+            self.workers,
+            lambda i, result: mean.add(result, weigh(targets[i * chunk : (i + 1) * chunk])),
+        )
         return mean.result()
 
     def _choose(self, params: Params, x_shape: Shape) -> int:
@@ -91,8 +97,8 @@ class DataParallel:
 def data_parallel(grad_fn: GradFunction, workers: int | None = None, chunk: int | None = None) -> DataParallel:
     """Return a function with the signature and result of `grad_fn`, which runs it on chunks of the batch.
 
-    The chunks run on `workers` threads (all cores where None); each one's mean is weighed by its number of
-    examples, and the sum runs in the order of the chunks. `chunk` is chosen from the model's work and the shapes
+    The chunks run on `workers` threads (all cores where None); each one's mean is weighed by `grad_fn.loss.weight`, or
+    its number of examples, and the sum runs in the order of the chunks. `chunk` is chosen from the model's work and the shapes
     where None, never from `workers`, so the result is the same bit for bit for every number of workers. The key
     is folded with the number of the chunk (for one chunk too).
     """
@@ -100,27 +106,29 @@ def data_parallel(grad_fn: GradFunction, workers: int | None = None, chunk: int 
 
 
 class _Mean:
-    """The mean over n examples of values, gradients and outputs that come in chunks, in order.
+    """The mean of values, gradients and outputs that come in chunks, in order, each with its weight.
 
-    Sums are of whole chunks, a smaller one weighed by its share, and are scaled once, at the end.
+    Sums count in units of the first chunk's weight, so that chunks as heavy are added as they are; they are scaled
+    once, at the end.
     """
 
-    def __init__(self, n: int, chunk: int) -> None:
-        self.scale, self.chunk, self.value = chunk / n, chunk, 0.0
+    def __init__(self, unit: float) -> None:
+        self.unit, self.shares, self.value = unit, 0.0, 0.0
         self.grads: Params | None = None
         self.outputs: list[np.ndarray] = []
 
-    def add(self, result: tuple[Any, Params], size: int) -> None:
+    def add(self, result: tuple[Any, Params], weight: float) -> None:
         value, grads = result
-        share = size / self.chunk
+        share = weight / self.unit
         if isinstance(value, tuple):
             value, outputs = value
             self.outputs.append(outputs)
+        self.shares += share
         self.value += share * value
         weighed = grads if share == 1.0 else tree.map(lambda g: share * g, grads)
         self.grads = weighed if self.grads is None else tree.map(np.add, self.grads, weighed)
 
     def result(self) -> tuple[Any, Params]:
-        value = self.scale * self.value
-        grads = tree.map(lambda g: self.scale * g, self.grads)
+        scale = 1.0 / self.shares
+        value, grads = scale * self.value, tree.map(lambda g: scale * g, self.grads)
         return ((value, np.concatenate(self.outputs)) if self.outputs else value), grads

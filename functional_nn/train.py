@@ -152,6 +152,10 @@ class _Transformed:
     def model(self) -> Layer:
         return self.grad_fn.model
 
+    @property
+    def loss(self) -> Loss:
+        return self.grad_fn.loss
+
     def __call__(self, params: Params, x: np.ndarray, targets: np.ndarray, *, key: keys.Key) -> tuple[Any, Params]:
         if self.transform is not None:
             x = self.transform(x, keys.fold(key, 1))
@@ -162,7 +166,7 @@ def _epoch(start: FitResult, step: GradFunction, settings: _Settings, key: keys.
     """Run one epoch; return its result, with a new record at the end of the history."""
     result = good = start  # good: the last parameters that gave a finite loss
     epoch, began = len(start.history) + 1, time.perf_counter()
-    seen, total, hits = 0, 0.0, 0.0
+    seen, weight, total, hits = 0, 0.0, 0.0, 0.0
     for i, (x, targets) in enumerate(batches(*settings.data, settings.batch_size, key)):
         (value, outputs), grads = step(result.params, x, targets, key=keys.fold(key, i))
         if not math.isfinite(value):
@@ -170,14 +174,15 @@ def _epoch(start: FitResult, step: GradFunction, settings: _Settings, key: keys.
         good = result
         updates, state = settings.optimizer.update(grads, result.state, result.params)
         result = FitResult(apply_updates(result.params, updates), state, start.history)
-        seen, total = seen + len(x), total + len(x) * value
+        batch_weight = settings.loss.weight(targets)
+        seen, weight, total = seen + len(x), weight + batch_weight, total + batch_weight * value
         hits += _hits(settings.loss, outputs, targets)
-        report.step(total / seen, hits / seen)
+        report.step(total / weight, hits / seen)
     if _first_not_finite(result.params):
         raise _divergence(f"epoch {epoch}, after its last step", result.params, grads, good)
     record = {
         "epoch": epoch,
-        "loss": total / seen,
+        "loss": total / weight,
         "accuracy": hits / seen,
         "val_loss": None,
         "val_accuracy": None,

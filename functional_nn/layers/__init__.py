@@ -2,6 +2,7 @@
 
 from functional_nn.layers.activations import (
     asinh_unit,
+    gelu,
     leaky_relu,
     relu,
     scaled_tanh,
@@ -12,18 +13,29 @@ from functional_nn.layers.activations import (
 )
 from functional_nn.layers.conv import conv2d
 from functional_nn.layers.linear import dense
-from functional_nn.layers.pool import avg_pool, max_pool
-from functional_nn.layers.shape import flatten, zero_pad
+from functional_nn.layers.lookup import embedding
+from functional_nn.layers.norm import batch_norm, group_norm, layer_norm
+from functional_nn.layers.pool import avg_pool, global_avg_pool, max_pool
+from functional_nn.layers.shape import flatten, reshape, zero_pad
+from functional_nn.layers.stochastic import dropout
 
 __all__ = [
     "asinh_unit",
     "avg_pool",
+    "batch_norm",
     "conv2d",
     "dense",
+    "dropout",
+    "embedding",
     "flatten",
+    "gelu",
+    "global_avg_pool",
+    "group_norm",
+    "layer_norm",
     "leaky_relu",
     "max_pool",
     "relu",
+    "reshape",
     "scaled_tanh",
     "sigmoid",
     "silu",

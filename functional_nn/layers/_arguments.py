@@ -28,6 +28,13 @@ def finite(layer: str, name: str, value: Any) -> float:
     return float(value)
 
 
+def positive(layer: str, name: str, value: Any) -> float:
+    """Return `value` as a float; raises `ValueError` unless it is a finite number above 0."""
+    if finite(layer, name, value) <= 0.0:
+        raise ValueError(f"{layer}: {name} is {value!r}, expected a number above 0")
+    return float(value)
+
+
 def pair(layer: str, name: str, value: Any, *, least: int = 1) -> Pair:
     """Return an int or a (height, width) pair of ints, a pair of equal numbers as one int."""
     if not isinstance(value, tuple | list):

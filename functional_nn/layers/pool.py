@@ -96,6 +96,46 @@ def avg_pool_vjp(
     return _pool("avg_pool", _mean_along, params, x, window, stride, wrt_x)
 
 
+def global_avg_pool() -> Layer:
+    """Return the layer of each channel's mean, images (n, h, w, c) -> (n, c) (Lin et al. 2014, section 3.2).
+
+    Raises `ValueError` for an input that is no image.
+    """
+    return configured("global_avg_pool", {}, apply=global_apply, vjp=global_vjp, output_shape=global_output_shape)
+
+
+def global_output_shape(input_shape: Shape) -> Shape:
+    """Return (c,); raises `ShapeError` for what is no image, or one without a pixel."""
+    check_image("global_avg_pool", input_shape)
+    if 0 in input_shape[:2]:
+        raise ShapeError("global_avg_pool", f"input is {input_shape}: there is no mean of no pixels")
+    return input_shape[2:]
+
+
+def global_apply(params: Params, x: np.ndarray) -> np.ndarray:
+    """Return each channel's mean."""
+    check_params("global_avg_pool", params)
+    check_floats("global_avg_pool", x)
+    global_output_shape(x.shape[1:])
+    return np.asarray(x.mean(axis=(HEIGHT, WIDTH)))
+
+
+def global_vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
+    """Return each channel's mean and the pullback, which keeps only shapes."""
+    y, shape, order = global_apply(params, x), x.shape, memory_order(x)
+    y_shape, dtype, share = y.shape, y.dtype, 1.0 / (x.shape[HEIGHT] * x.shape[WIDTH])
+
+    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+        check_cotangent("global_avg_pool", dy, y_shape, dtype)
+        if not wrt_x:
+            return {}, None
+        dx = in_order(order, shape, dtype)
+        dx[...] = (share * dy)[:, np.newaxis, np.newaxis]
+        return {}, dx
+
+    return y, pullback
+
+
 def _config(layer: str, window: Pair, stride: Pair | None) -> dict[str, Pair | None]:
     return {
         "window": pair(layer, "window", window),

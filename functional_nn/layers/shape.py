@@ -1,4 +1,4 @@
-"""Layers that only move entries: `flatten` and `zero_pad`."""
+"""Layers that only move entries: `flatten`, `reshape` and `zero_pad`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from functional_nn.layer import (
     check_params,
     configured,
 )
-from functional_nn.layers._arguments import Padding, as_margins
+from functional_nn.layers._arguments import Padding, as_margins, count
 from functional_nn.layers._arguments import padding as checked_padding
 from functional_nn.layers._memory import in_order, memory_order
 
@@ -35,23 +35,65 @@ def flatten_output_shape(input_shape: Shape) -> Shape:
 
 def flatten_apply(params: Params, x: np.ndarray) -> np.ndarray:
     """Return y (n, features), a new array."""
-    check_params("flatten", params)
-    check_floats("flatten", x)
-    y = np.empty((len(x), math.prod(x.shape[1:])), x.dtype)
-    y.reshape(x.shape)[...] = x
-    return y
+    return _reshaped("flatten", params, x, None)
 
 
 def flatten_vjp(
     params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True
 ) -> tuple[np.ndarray, Pullback]:
     """Return y and the pullback, which puts dy back into the memory order of x."""
-    y = flatten_apply(params, x)
+    return _reshaped_vjp("flatten", params, x, None, wrt_x)
+
+
+def reshape(shape: Shape) -> Layer:
+    """Return the layer x (n, ...) -> y (n, *shape), the entries of each example in row-major order.
+
+    Raises `ValueError` for a shape that is no tuple of whole numbers, and where it holds another number of entries.
+    """
+    if not isinstance(shape, tuple | list):
+        raise ValueError(f"reshape: shape is {shape!r}, expected a tuple without the batch axis, such as (4, 4, 2)")
+    config = {"shape": tuple(count("reshape", "shape", size) for size in shape)}
+    return configured("reshape", config, apply=reshape_apply, vjp=reshape_vjp, output_shape=reshape_output_shape)
+
+
+def reshape_output_shape(input_shape: Shape, *, shape: Shape) -> Shape:
+    """Return `shape`; raises `ShapeError` where it holds another number of entries than the input."""
+    if math.prod(input_shape) != math.prod(shape):
+        raise ShapeError("reshape", f"input is {input_shape}, {math.prod(input_shape)} entries; {shape} holds others")
+    return shape
+
+
+def reshape_apply(params: Params, x: np.ndarray, *, shape: Shape) -> np.ndarray:
+    """Return y (n, *shape), a new array."""
+    return _reshaped("reshape", params, x, shape)
+
+
+def reshape_vjp(
+    params: Params, x: np.ndarray, *, shape: Shape, key: object = None, wrt_x: bool = True
+) -> tuple[np.ndarray, Pullback]:
+    """Return y and the pullback, which puts dy back into the memory order of x."""
+    return _reshaped_vjp("reshape", params, x, shape, wrt_x)
+
+
+def _reshaped(name: str, params: Params, x: np.ndarray, shape: Shape | None) -> np.ndarray:
+    """Return x with each example in this shape, in one axis where it is None."""
+    check_params(name, params)
+    check_floats(name, x)
+    shape = flatten_output_shape(x.shape[1:]) if shape is None else reshape_output_shape(x.shape[1:], shape=shape)
+    y = np.empty((len(x), *shape), x.dtype)
+    y.reshape(x.shape)[...] = x
+    return y
+
+
+def _reshaped_vjp(
+    name: str, params: Params, x: np.ndarray, shape: Shape | None, wrt_x: bool
+) -> tuple[np.ndarray, Pullback]:
+    y = _reshaped(name, params, x, shape)
     x_shape, y_shape, dtype = x.shape, y.shape, y.dtype
     order = memory_order(x)
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
-        check_cotangent("flatten", dy, y_shape, dtype)
+        check_cotangent(name, dy, y_shape, dtype)
         if not wrt_x:
             return {}, None
         dx = in_order(order, x_shape, dtype)

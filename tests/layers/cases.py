@@ -20,17 +20,18 @@ class Case:
     params: dict[str, Any]
     x: np.ndarray
     dy: np.ndarray
+    inference: dict[str, Any]
 
     def expected(self) -> np.ndarray:
         """What the naive reference makes of it, in float64."""
-        params = tree.map(lambda p: p.astype(np.float64), self.params)
+        params = tree.map(lambda p: p.astype(np.float64), self.inference)
         return self.row.reference(params, self.x.astype(np.float64), **self.arguments)
 
     def as_type(self, dtype) -> "Case":
-        params = tree.map(lambda p: frozen(p.astype(dtype)), self.params)
-        return Case(
-            self.row, self.arguments, self.layer, params, frozen(self.x.astype(dtype)), frozen(self.dy.astype(dtype))
+        params, x, dy, inference = tree.map(
+            lambda a: frozen(a.astype(dtype)), (self.params, self.x, self.dy, self.inference)
         )
+        return Case(self.row, self.arguments, self.layer, params, x, dy, inference)
 
     def tolerance(self) -> float:
         """A bound of the rounding in an output: for each of the terms of a sum, the dtype's eps of the largest term.
@@ -58,7 +59,7 @@ def cases(draw, row: Row, dtypes=(np.float64, np.float32), examples=SOME_EXAMPLE
     params = tree.map(lambda p: frozen((p + 0.5 * rng.standard_normal(p.shape)).astype(dtype)), params)
     x = row.inputs(rng, (n, *input_shape)).astype(dtype)
     dy = rng.standard_normal((n, *layer.output_shape(input_shape))).astype(dtype)
-    return Case(row, arguments, layer, params, frozen(x), frozen(dy))
+    return Case(row, arguments, layer, params, frozen(x), frozen(dy), row.inference(rng, params))
 
 
 @st.composite

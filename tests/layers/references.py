@@ -62,6 +62,53 @@ def asinh_unit(x):
     return math.asinh(x) / 5.0 + 0.5
 
 
+def gelu(x):
+    return 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def layer_norm(params, x, epsilon=1e-5):
+    return group_norm(params, x[..., np.newaxis, :].reshape(-1, x.shape[-1]), 1, epsilon).reshape(x.shape)
+
+
+def group_norm(params, x, groups, epsilon=1e-5):
+    """Each example and group by itself: a list of its entries, their mean and their variance."""
+    w, b, k = params["w"].tolist(), params["b"].tolist(), x.shape[-1] // groups
+    y = np.empty(x.shape)
+    for i in range(len(x)):
+        for g in range(groups):
+            places = [(i, *at) for at in np.ndindex(x.shape[1:]) if at[-1] // k == g]
+            entries = [float(x[at]) for at in places]
+            mean = math.fsum(entries) / len(entries)
+            variance = math.fsum((entry - mean) ** 2 for entry in entries) / len(entries)
+            for at, entry in zip(places, entries, strict=True):
+                y[at] = w[at[-1]] * (entry - mean) / math.sqrt(variance + epsilon) + b[at[-1]]
+    return y
+
+
+def batch_norm(params, x, epsilon=1e-5):
+    """The inference form, under given statistics."""
+    p = {name: entry.tolist() for name, entry in params.items()}
+    y = np.empty(x.shape)
+    for at in np.ndindex(x.shape):
+        c = at[-1]
+        y[at] = p["w"][c] * (float(x[at]) - p["mean"][c]) / math.sqrt(p["var"][c] + epsilon) + p["b"][c]
+    return y
+
+
+def dropout(params, x, drop_rate):
+    return x
+
+
+def reshape(params, x, shape):
+    return np.array([[image[at] for at in np.ndindex(image.shape)] for image in x]).reshape(len(x), *shape)
+
+
+def global_avg_pool(params, x):
+    return np.array(
+        [[math.fsum(image[..., c].ravel().tolist()) / image[..., c].size for c in range(x.shape[3])] for image in x]
+    )
+
+
 def dense(params, x, units):
     x, w, b = x.tolist(), params["w"].tolist(), params["b"].tolist()
     return np.array([[b[j] + sum(row[i] * w[i][j] for i in range(len(row))) for j in range(units)] for row in x])

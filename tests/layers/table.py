@@ -28,12 +28,16 @@ class Row(NamedTuple):
     - `make(**arguments)`: the public constructor.
     - `reference(params, x, **arguments)`: the naive definition.
     - `cases`: draws `(arguments, input_shape)` that fit each other; `inputs`: draws x.
+    - `inference(rng, params)`: the parameters that `apply` takes, where they are not those of `vjp`.
+    - `but`: the laws that do not hold by the layer's nature, by their tests' names.
     """
 
     make: Callable[..., Layer]
     reference: Callable[..., np.ndarray]
     cases: st.SearchStrategy
     inputs: Callable[..., np.ndarray] = smooth
+    inference: Callable[..., dict[str, np.ndarray]] = lambda rng, params: params
+    but: frozenset[str] = frozenset()
 
 
 sizes = st.integers(1, 3)
@@ -64,6 +68,36 @@ def windows(draw, name, *, padded=False, **others):
     return arguments, (h, w, draw(sizes))
 
 
+def with_statistics(rng: np.random.Generator, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Add a mean and a variance to a batch norm's parameters."""
+    shape, dtype = params["w"].shape, params["w"].dtype
+    statistics = {"mean": rng.standard_normal(shape).astype(dtype), "var": (0.5 + rng.random(shape)).astype(dtype)}
+    for array in statistics.values():
+        array.flags.writeable = False
+    return {**params, **statistics}
+
+
+VJP_IS_APPLY = "test_output_of_vjp_is_that_of_apply"
+EXAMPLES_ARE_APART = "test_examples_of_a_batch_do_not_see_each_other"
+channels = st.integers(1, 4)
+positions = st.lists(st.integers(1, 3), max_size=2)
+epsilons = st.fixed_dictionaries({}, optional={"epsilon": st.sampled_from([1e-5, 0.1])})
+
+
+@st.composite
+def normed(draw, **others):
+    """Draw a norm's arguments, and an input of vectors, sequences or images; `groups` divides the channels."""
+    arguments = {**draw(epsilons), **{key: draw(strategy) for key, strategy in others.items()}}
+    return arguments, (*draw(positions), draw(channels) * arguments.get("groups", 1))
+
+
+@st.composite
+def reshaped(draw):
+    """Draw a shape, and an input of as many entries in another order."""
+    shape = draw(any_shape)
+    return {"shape": tuple(shape)}, tuple(draw(st.permutations(shape)))
+
+
 ROWS = {
     "sigmoid": activation(layers.sigmoid, references.sigmoid),
     "tanh": activation(layers.tanh, references.tanh),
@@ -84,8 +118,28 @@ ROWS = {
         st.tuples(st.fixed_dictionaries({"units": sizes}), st.tuples(st.integers(1, 6))),
     ),
     "conv2d": Row(layers.conv2d, references.conv2d, windows("kernel", padded=True, filters=sizes)),
+    "gelu": activation(layers.gelu, references.gelu),
+    "layer_norm": Row(layers.layer_norm, references.layer_norm, normed()),
+    "group_norm": Row(layers.group_norm, references.group_norm, normed(groups=sizes)),
+    "batch_norm": Row(
+        layers.batch_norm,
+        references.batch_norm,
+        normed(),
+        inference=with_statistics,
+        but=frozenset({VJP_IS_APPLY, EXAMPLES_ARE_APART}),
+    ),
+    "dropout": Row(
+        layers.dropout,
+        references.dropout,
+        st.tuples(st.fixed_dictionaries({"drop_rate": st.sampled_from([0.0, 0.2, 0.5, 0.9])}), any_shape),
+        but=frozenset({VJP_IS_APPLY, EXAMPLES_ARE_APART}),
+    ),
     "max_pool": Row(layers.max_pool, references.max_pool, windows("window"), apart),
     "avg_pool": Row(layers.avg_pool, references.avg_pool, windows("window")),
+    "global_avg_pool": Row(
+        layers.global_avg_pool, references.global_avg_pool, st.tuples(st.just({}), st.tuples(sizes, sizes, sizes))
+    ),
+    "reshape": Row(layers.reshape, references.reshape, reshaped()),
     "flatten": Row(layers.flatten, references.flatten, no_arguments),
     "zero_pad": Row(
         layers.zero_pad,

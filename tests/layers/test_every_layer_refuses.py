@@ -1,5 +1,7 @@
 """What every public layer refuses, and that its message says where and what to do; driven by the table too."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,8 @@ from functional_nn.layer import ShapeError, StructureError
 from tests.layers.cases import Case, cases
 from tests.layers.table import ROWS
 
-IMAGES = ("conv2d", "max_pool", "avg_pool", "zero_pad")
+KEY = (3,)
+IMAGES = ("conv2d", "max_pool", "avg_pool", "zero_pad", "global_avg_pool")
 
 
 def for_layers(names):
@@ -28,9 +31,9 @@ def drawn(name, data) -> Case:
 def refused(case, error, *, params=None, x=None, match):
     """Both passes raise `error`, whose text begins with the layer's name and matches."""
     params, x = case.params if params is None else params, case.x if x is None else x
-    for run in (case.layer.apply, case.layer.vjp):
+    for run, statistics in ((case.layer.apply, case.inference), (partial(case.layer.vjp, key=KEY), {})):
         with pytest.raises(error, match=match) as caught:
-            run(params, x)
+            run({**{name: p for name, p in statistics.items() if name not in case.params}, **params}, x)
         assert str(caught.value).startswith(case.layer.name)
 
 
@@ -47,7 +50,7 @@ def test_inputs_that_are_no_array_are_refused(name, data):
     refused(case, TypeError, x=case.x.tolist(), match="x is a (list|float), expected a NumPy array")
 
 
-@for_layers(["dense", "conv2d"])
+@for_layers(["dense", "conv2d", "layer_norm", "group_norm", "batch_norm"])
 def test_a_mix_of_float32_and_float64_is_refused(name, data):
     case = drawn(name, data)
     other = np.float64 if case.x.dtype == np.float32 else np.float32
@@ -57,7 +60,7 @@ def test_a_mix_of_float32_and_float64_is_refused(name, data):
         refused(case, TypeError, params=mixed, match="convert one")
 
 
-@for_layers(["dense", "conv2d"])
+@for_layers(["dense", "conv2d", "layer_norm", "group_norm", "batch_norm"])
 def test_a_missing_parameter_is_named(name, data):
     case = drawn(name, data)
     for entry in case.params:
@@ -75,7 +78,7 @@ def test_an_unknown_parameter_is_named(name, data):
 @for_layers(ROWS)
 def test_a_cotangent_of_another_shape_or_dtype_is_refused(name, data):
     case = drawn(name, data)
-    _, pullback = case.layer.vjp(case.params, case.x)
+    _, pullback = case.layer.vjp(case.params, case.x, key=KEY)
     with pytest.raises(ShapeError, match=rf"^{name}: dy has shape"):
         pullback(case.dy[..., np.newaxis])
     with pytest.raises(ShapeError, match=rf"^{name}: dy has shape"):

@@ -1,0 +1,206 @@
+"""Normalization: y = w (x - mean) / sqrt(variance + epsilon) + b, w and b one number a channel (the last axis).
+
+They differ in what the mean and the variance are taken over, of x (n, ..., channels):
+
+    layer_norm    the channels, at each position of each example (Ba et al. 2016, eq. 3, as transformers use it)
+    group_norm    the positions and a group of channels, of each example (Wu and He 2018, eq. 1 to 3)
+    batch_norm    the examples and the positions, of each channel (Ioffe and Szegedy 2015, algorithm 1)
+
+The variance is that of all entries, divided by their number. batch_norm has no hidden state: `vjp` takes the
+statistics of its batch (in `data_parallel`, of its chunk: the chunks do not depend on the workers), and `apply` takes
+those of the whole training set, the parameters `mean` and `var` that `fnn.statistics` adds.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from functional_nn.layer import (
+    Layer,
+    Params,
+    Pullback,
+    Shape,
+    ShapeError,
+    StructureError,
+    check_cotangent,
+    check_floats,
+    check_params,
+    configured,
+)
+from functional_nn.layers._arguments import count, positive
+
+NAMES = frozenset({"w", "b"})
+STATISTICS = frozenset({"mean", "var"})
+Axes = tuple[int, ...]
+
+
+def layer_norm(epsilon: float = 1e-5) -> Layer:
+    """Return the layer that normalizes each vector of channels, x (n, ..., c) -> y of the same shape.
+
+    Parameters: w (c,), of ones, and b (c,), of zeros. Raises `ValueError` for an epsilon that is not above 0.
+    """
+    config = {"epsilon": positive("layer_norm", "epsilon", epsilon)}
+    return configured("layer_norm", config, init=init, output_shape=output_shape, apply=layer_apply, vjp=layer_vjp)
+
+
+def group_norm(groups: int, epsilon: float = 1e-5) -> Layer:
+    """Return the layer that normalizes each group of channels over all positions, x (n, ..., c) -> the same shape.
+
+    Group i holds the channels i c / groups up to (i + 1) c / groups. Parameters: w (c,), of ones, and b (c,), of zeros.
+    Raises `ValueError` for a bad argument, and where `groups` does not divide the channels.
+    """
+    config = {
+        "groups": count("group_norm", "groups", groups),
+        "epsilon": positive("group_norm", "epsilon", epsilon),
+    }
+    return configured(
+        "group_norm", config, init=group_init, output_shape=group_output_shape, apply=group_apply, vjp=group_vjp
+    )
+
+
+def batch_norm(epsilon: float = 1e-5) -> Layer:
+    """Return the layer that normalizes each channel over the batch and all positions, x (n, ..., c) -> the same shape.
+
+    Parameters: w (c,), of ones, and b (c,), of zeros; `apply` needs mean (c,) and var (c,) too, which
+    `fnn.statistics(model, params, x)` computes from the training data and `vjp` refuses, so that no optimizer meets
+    them. Raises `ValueError` for an epsilon that is not above 0.
+    """
+    config = {"epsilon": positive("batch_norm", "epsilon", epsilon)}
+    return configured("batch_norm", config, init=init, output_shape=output_shape, apply=batch_apply, vjp=batch_vjp)
+
+
+def init(rng: np.random.Generator, input_shape: Shape, *, name: str) -> Params:
+    """Return {"w": ones (c,), "b": zeros (c,)}; nothing is drawn."""
+    channels = output_shape(input_shape, name=name)[-1]
+    return {"w": np.ones(channels, np.float32), "b": np.zeros(channels, np.float32)}
+
+
+def output_shape(input_shape: Shape, *, name: str) -> Shape:
+    """Return `input_shape`; raises `ShapeError` where there is no channel."""
+    if not input_shape or input_shape[-1] < 1:
+        raise ShapeError(name, f"input is {input_shape}, expected (..., channels)")
+    return input_shape
+
+
+def layer_apply(params: Params, x: np.ndarray, *, epsilon: float = 1e-5) -> np.ndarray:
+    """Return y of x (n, ..., c)."""
+    return layer_vjp(params, x, epsilon=epsilon)[0]
+
+
+def layer_vjp(
+    params: Params, x: np.ndarray, *, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
+) -> tuple[np.ndarray, Pullback]:
+    """Return y and the pullback, which keeps the normalized x."""
+    _check("layer_norm", params, x)
+    return _normalized("layer_norm", params, x, x.shape, (x.ndim - 1,), epsilon, wrt_x)
+
+
+def group_init(rng: np.random.Generator, input_shape: Shape, *, groups: int) -> Params:
+    """Return {"w": ones (c,), "b": zeros (c,)}; nothing is drawn."""
+    return init(rng, group_output_shape(input_shape, groups=groups), name="group_norm")
+
+
+def group_output_shape(input_shape: Shape, *, groups: int) -> Shape:
+    """Return `input_shape`; raises `ShapeError` where the groups do not divide the channels."""
+    channels = output_shape(input_shape, name="group_norm")[-1]
+    if channels % groups:
+        raise ShapeError("group_norm", f"{channels} channels do not divide into {groups} groups: choose a divisor")
+    return input_shape
+
+
+def group_apply(params: Params, x: np.ndarray, *, groups: int, epsilon: float = 1e-5) -> np.ndarray:
+    """Return y of x (n, ..., c)."""
+    return group_vjp(params, x, groups=groups, epsilon=epsilon)[0]
+
+
+def group_vjp(
+    params: Params, x: np.ndarray, *, groups: int, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
+) -> tuple[np.ndarray, Pullback]:
+    """Return y and the pullback, which keeps the normalized x."""
+    _check("group_norm", params, x)
+    *front, channels = group_output_shape(x.shape[1:], groups=groups)
+    shape = (len(x), *front, groups, channels // groups)
+    return _normalized("group_norm", params, x, shape, (*range(1, x.ndim - 1), x.ndim), epsilon, wrt_x)
+
+
+def batch_apply(params: Params, x: np.ndarray, *, epsilon: float = 1e-5) -> np.ndarray:
+    """Return y of x (n, ..., c) under the statistics `mean` and `var` of the training data."""
+    missing = STATISTICS - params.keys()
+    if missing:
+        message = "missing; inference needs the training data's: params = fnn.statistics(model, params, x)"
+        raise StructureError("batch_norm", message, (min(missing),))
+    _check("batch_norm", params, x, STATISTICS)
+    scale = params["w"] / np.sqrt(params["var"] + epsilon)
+    y = x * scale
+    y += params["b"] - params["mean"] * scale
+    return y
+
+
+def batch_vjp(
+    params: Params, x: np.ndarray, *, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
+) -> tuple[np.ndarray, Pullback]:
+    """Return y under the batch's own statistics, and the pullback, through them too; it keeps the normalized x."""
+    if found := STATISTICS & params.keys():
+        message = "statistics serve inference and are not trained: train the parameters that they were added to"
+        raise StructureError("batch_norm", message, (min(found),))
+    _check("batch_norm", params, x)
+    return _normalized("batch_norm", params, x, x.shape, tuple(range(x.ndim - 1)), epsilon, wrt_x)
+
+
+def batch_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean (c,) and the variance (c,) of each channel of x (n, ..., c)."""
+    axes = tuple(range(x.ndim - 1))
+    mean = _mean(x, axes)
+    centred = x - mean
+    return mean.reshape(-1), _mean(centred * centred, axes).reshape(-1)
+
+
+def _normalized(
+    name: str, params: Params, x: np.ndarray, shape: Shape, axes: Axes, epsilon: float, wrt_x: bool
+) -> tuple[np.ndarray, Pullback]:
+    """Normalize x, seen as `shape`, over `axes`, then scale and shift its channels."""
+    w, dtype = params["w"], x.dtype
+    z = x.reshape(shape)
+    z = z - _mean(z, axes)
+    inverse = 1.0 / np.sqrt(_mean(z * z, axes) + epsilon)
+    z *= inverse  # normalized
+    normalized = z.reshape(x.shape)
+    y = normalized * w
+    y += params["b"]
+    but_channels = tuple(range(x.ndim - 1))
+
+    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+        check_cotangent(name, dy, x.shape, dtype)
+        dparams = {"w": (dy * normalized).sum(axis=but_channels), "b": dy.sum(axis=but_channels)}
+        if not wrt_x:
+            return dparams, None
+        dz = (dy * w).reshape(shape)
+        # dx = inverse (dz - mean(dz) - z mean(dz z)): what moves the mean or the scale is taken out
+        along = _mean(dz * z, axes)
+        dz -= _mean(dz, axes)
+        dz -= z * along
+        dz *= inverse
+        return dparams, dz.reshape(x.shape)
+
+    return y, pullback
+
+
+def _mean(z: np.ndarray, axes: Axes) -> np.ndarray:
+    """Return the mean over axes, which stay with length 1; of no entries it is 0."""
+    entries = max(1, math.prod(z.shape[axis] for axis in axes))
+    total = np.add.reduce(z, axis=axes, keepdims=True)
+    total *= 1.0 / entries
+    return total
+
+
+def _check(name: str, params: Params, x: np.ndarray, more: frozenset[str] = frozenset()) -> None:
+    names = NAMES | more
+    check_params(name, params, names)
+    check_floats(name, x, *params.values())
+    if x.ndim < 2:
+        raise ShapeError(name, f"x has shape {x.shape}, expected (n, ..., channels)")
+    for entry in sorted(names):
+        if params[entry].shape != x.shape[-1:]:
+            raise ShapeError(name, f"x has {x.shape[-1]} channels, shape {params[entry].shape} does not fit", (entry,))
