@@ -97,10 +97,10 @@ class DataParallel:
 def data_parallel(grad_fn: GradFunction, workers: int | None = None, chunk: int | None = None) -> DataParallel:
     """Return a function with the signature and result of `grad_fn`, which runs it on chunks of the batch.
 
-    The chunks run on `workers` threads (all cores where None); each one's mean is weighed by `grad_fn.loss.weight`, or
-    its number of examples, and the sum runs in the order of the chunks. `chunk` is chosen from the model's work and the shapes
-    where None, never from `workers`, so the result is the same bit for bit for every number of workers. The key
-    is folded with the number of the chunk (for one chunk too).
+    The chunks run on `workers` threads (all cores where None); each one's mean is weighed by `grad_fn.loss.weight`, its
+    number of examples where there is none, and the sum runs in the order of the chunks. `chunk` is chosen from the
+    model's work and the shapes where None, never from `workers`, so the result is the same bit for bit for every number
+    of workers. The key is folded with the number of the chunk (for one chunk too).
     """
     return DataParallel(grad_fn, workers, chunk)
 

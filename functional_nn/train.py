@@ -17,6 +17,7 @@ from functional_nn.layer import Layer, Params
 from functional_nn.losses import Loss
 from functional_nn.optim import Transform, apply_updates
 from functional_nn.parallel import in_order, keep_freed_memory
+from functional_nn.population import statistics
 from functional_nn.progress import Report, progress_of
 from functional_nn.work import MOST_PREDICTED, chunk_size
 
@@ -67,8 +68,9 @@ def fit(
     The result follows from the arguments alone, bit for bit, whatever `workers` is (None: all cores).
     `transform(x, key)` makes each batch's input, so that images may stay uint8; validation calls it with key=None.
     `history` has a dict an epoch: "epoch" (from 1), "loss" and "accuracy" (means over the epoch's own training
-    passes), "val_loss" and "val_accuracy" (None without `validation`), "seconds" (of training, without
-    validation). An accuracy is nan under a loss that has no notion of it.
+    passes), "val_loss" and "val_accuracy" (None without `validation`), "seconds" (of training, without validation).
+    An accuracy is nan under a loss that has no notion of it. A model with batch norm is validated under the
+    `statistics` of the data; `params` stay without them.
     `callback(result so far)` runs after every epoch, and ends training where it returns True.
 
     Raises `DivergenceError` where the loss or a parameter is no longer finite, and, before any training,
@@ -83,7 +85,8 @@ def fit(
             with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a DivergenceError
                 result = _epoch(result, step, settings, keys.fold(seed, epoch), report)
             if validation is not None:
-                scores = evaluate(model, result.params, *validation, loss=loss, transform=transform, workers=workers)
+                known = statistics(model, result.params, data[0], batch_size=batch_size, transform=transform)
+                scores = evaluate(model, known, *validation, loss=loss, transform=transform, workers=workers)
                 result.history[-1].update({f"val_{name}": score for name, score in scores.items()})
             report.epoch(result.history[-1])
             if callback is not None and callback(result):
@@ -219,7 +222,7 @@ def _check(model: Layer, params: Params, validation: Data | None, epochs: int, s
             raise ValueError(
                 f"fit: {name} has {len(x)} inputs and {len(targets)} targets, expected as many, at least one"
             )
-        outputs = model.apply(params, transform(x[:1], None))
+        outputs, _ = model.vjp(params, transform(x[:1], None), key=0, wrt_x=False)
         settings.loss.apply(np.zeros((len(x), *outputs.shape[1:]), outputs.dtype), targets)
 
 

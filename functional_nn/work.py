@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -12,7 +13,9 @@ import numpy as np
 from functional_nn import tree
 from functional_nn.layer import Layer, Params, Shape, with_parts
 
-__all__ = ["Leaf", "chunk_size", "leaf_layers", "leaf_params", "multiply_adds"]
+__all__ = ["Leaf", "Path", "chunk_size", "leaf_layers", "leaf_params", "multiply_adds", "replace_leaves"]
+
+Path = tuple[str, ...]
 
 # In multiply-adds of a forward pass, by measurement; threads lose to the interpreter's lock what is gained below.
 CHUNKED_WORK = 100_000  # an example, from which chunks pay: a perceptron has fewer
@@ -24,7 +27,7 @@ MOST_PREDICTED = 128  # examples of a chunk that keeps nothing for a backward pa
 class Leaf(NamedTuple):
     """A layer without parts within a model: its path, and its input's and output's shapes without the batch."""
 
-    path: tuple[str, ...]
+    path: Path
     layer: Layer
     input_shape: Shape
     output_shape: Shape
@@ -37,7 +40,7 @@ def leaf_layers(model: Layer, input_shape: Shape) -> tuple[Leaf, ...]:
     Their shapes are read by asking the model for its output shape with leaves that note what they are asked.
     """
     leaves: list[Leaf] = []
-    _noting(model, (), leaves).output_shape(input_shape)
+    replace_leaves(model, partial(_noting, leaves=leaves)).output_shape(input_shape)
     return tuple(leaves)
 
 
@@ -73,14 +76,19 @@ def chunk_size(model: Layer, params: Params, x_shape: Shape, most_chunk: int = M
     return -(-n // chunks)
 
 
-def _noting(layer: Layer, path: tuple[str, ...], leaves: list[Leaf]) -> Layer:
-    if not layer.parts:
-        return replace(layer, output_shape=partial(_note, layer=layer, path=path, leaves=leaves))
-    parts = tuple((name, _noting(part, (*path, name), leaves)) for name, part in layer.parts)
-    return replace(layer, parts=parts, **with_parts(layer, parts))
+def replace_leaves(model: Layer, f: Callable[[Path, Layer], Layer], path: Path = ()) -> Layer:
+    """Return the model with every layer without parts replaced by f(path, layer)."""
+    if not model.parts:
+        return f(path, model)
+    parts = tuple((name, replace_leaves(part, f, (*path, name))) for name, part in model.parts)
+    return replace(model, parts=parts, **with_parts(model, parts))
 
 
-def _note(input_shape: Shape, *, layer: Layer, path: tuple[str, ...], leaves: list[Leaf]) -> Shape:
+def _noting(path: Path, layer: Layer, leaves: list[Leaf]) -> Layer:
+    return replace(layer, output_shape=partial(_note, layer=layer, path=path, leaves=leaves))
+
+
+def _note(input_shape: Shape, *, layer: Layer, path: Path, leaves: list[Leaf]) -> Shape:
     shape = layer.output_shape(input_shape)
     leaves.append(Leaf(path, layer, input_shape, shape))
     return shape

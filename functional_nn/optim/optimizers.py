@@ -7,12 +7,14 @@ from functional_nn.optim.transforms import (
     Transform,
     add_decayed_weights,
     chain,
+    scale_by_adagrad,
     scale_by_adam,
     scale_by_learning_rate,
+    scale_by_rms,
     trace,
 )
 
-__all__ = ["adam", "sgd"]
+__all__ = ["adagrad", "adam", "rmsprop", "sgd"]
 
 
 def sgd(
@@ -41,6 +43,29 @@ def adam(
     p <- p - learning_rate (m^ / (sqrt(v^) + eps) + weight_decay p). Raises `ValueError` for b1 or b2 outside [0, 1).
     """
     return _descent([scale_by_adam(b1, b2, eps)], learning_rate, weight_decay)
+
+
+def rmsprop(
+    learning_rate: float | Schedule,
+    decay: float = 0.99,
+    eps: float = 1e-8,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+) -> Transform:
+    """Return RMSProp (Tieleman and Hinton 2012): u <- momentum u + g / (sqrt(v) + eps), v the average of g^2.
+
+    p <- p - learning_rate (u + weight_decay p). Raises `ValueError` for a decay or momentum outside [0, 1).
+    """
+    first = [scale_by_rms(decay, eps), *([trace(momentum)] if momentum else [])]
+    return _descent(first, learning_rate, weight_decay)
+
+
+def adagrad(learning_rate: float | Schedule, eps: float = 1e-10, weight_decay: float = 0.0) -> Transform:
+    """Return AdaGrad (Duchi et al. 2011), s the sum of g^2 so far.
+
+    p <- p - learning_rate (g / (sqrt(s) + eps) + weight_decay p).
+    """
+    return _descent([scale_by_adagrad(eps)], learning_rate, weight_decay)
 
 
 def _descent(first: list[Transform], learning_rate: float | Schedule, weight_decay: float) -> Transform:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Schedule", "cosine", "step_decay"]
+__all__ = ["Schedule", "cosine", "exponential", "one_cycle", "piecewise", "step_decay"]
 
 Schedule = Callable[[int], float]
 
@@ -52,4 +53,72 @@ class cosine:
         if step < self.warmup:
             return float(self.rate * (step + 1) / self.warmup)
         done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
-        return float(self.final + (self.rate - self.final) * (1.0 + math.cos(math.pi * done)) / 2.0)
+        return _along_cosine(self.rate, self.final, done)
+
+
+@dataclass(frozen=True)
+class exponential:
+    """rate * factor ** (step / every): smooth, falling by `factor` over every `every` updates."""
+
+    rate: float
+    factor: float
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a negative rate, a factor that is not above 0, or an `every` below 1."""
+        if self.rate < 0 or self.every < 1 or not 0 < self.factor < math.inf:
+            raise ValueError(f"{self}: expected rate >= 0, factor > 0 and every >= 1")
+
+    def __call__(self, step: int) -> float:
+        """Return the rate of this update."""
+        return float(self.rate * self.factor ** (step / self.every))
+
+
+@dataclass(frozen=True)
+class piecewise:
+    """rates[i] from boundaries[i - 1] up to but without boundaries[i]: one more rate than boundaries."""
+
+    rates: tuple[float, ...]
+    boundaries: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for negative rates, boundaries that do not rise, or numbers of them that do not fit."""
+        rising = all(a < b for a, b in zip((0, *self.boundaries), self.boundaries, strict=False))
+        if len(self.rates) != len(self.boundaries) + 1 or not rising or min(self.rates) < 0:
+            raise ValueError(f"{self}: expected rates >= 0, one more than boundaries, which rise from above 0")
+
+    def __call__(self, step: int) -> float:
+        """Return the rate of this update."""
+        return float(self.rates[bisect_right(self.boundaries, step)])
+
+
+@dataclass(frozen=True)
+class one_cycle:
+    """Rise along half a cosine from rate / start to `rate` over a share `warmup` of `steps`, then fall to `final`.
+
+    The last of the `steps` updates has rate / start / final (Smith and Topin 2018, section 3, with cosines for its
+    lines; the settings are those that the field uses). Momentum is not cycled.
+    """
+
+    rate: float
+    steps: int
+    warmup: float = 0.3
+    start: float = 25.0
+    final: float = 1e4
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for a negative rate, fewer than 2 steps, or a warm-up outside (0, 1)."""
+        if self.rate < 0 or self.steps < 2 or not 0 < self.warmup < 1 or self.start < 1 or self.final < 1:
+            raise ValueError(f"{self}: expected rate >= 0, steps >= 2, 0 < warmup < 1, start >= 1 and final >= 1")
+
+    def __call__(self, step: int) -> float:
+        """Return the rate of this update."""
+        first, last = self.rate / self.start, self.rate / self.start / self.final
+        peak, end = self.warmup * self.steps - 1.0, self.steps - 1.0
+        if step <= peak:
+            return _along_cosine(first, self.rate, step / peak if peak else 1.0)
+        return _along_cosine(self.rate, last, min(1.0, (step - peak) / (end - peak)))
+
+
+def _along_cosine(start: float, end: float, share: float) -> float:
+    return float(end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2.0)

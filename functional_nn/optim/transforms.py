@@ -23,8 +23,10 @@ __all__ = [
     "apply_updates",
     "chain",
     "clip_by_global_norm",
+    "scale_by_adagrad",
     "scale_by_adam",
     "scale_by_learning_rate",
+    "scale_by_rms",
     "trace",
 ]
 
@@ -62,6 +64,12 @@ class AdamState(NamedTuple):
     square: Tree
 
 
+class SquaresState(NamedTuple):
+    """The sum, or the moving average, of the squared gradients: a tree like the parameters."""
+
+    squares: Tree
+
+
 class ScheduleState(NamedTuple):
     """The number of updates so far."""
 
@@ -75,16 +83,29 @@ def apply_updates(params: Tree, updates: Tree) -> Tree:
 
 def trace(decay: float, nesterov: bool = False) -> Transform:
     """Return v <- decay v + g, updates v, or g + decay v with `nesterov` (Sutskever et al. 2013, section 2)."""
-    _check_fraction("trace", "decay", decay)
+    check_fraction("trace", "decay", decay)
     return Transform(_trace_init, partial(_trace_update, decay=decay, nesterov=nesterov))
 
 
 def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Transform:
     """Return updates m^ / (sqrt(v^) + eps), with the bias-corrected averages (Kingma and Ba 2015, algorithm 1)."""
-    _check_fraction("scale_by_adam", "b1", b1)
-    _check_fraction("scale_by_adam", "b2", b2)
+    check_fraction("scale_by_adam", "b1", b1)
+    check_fraction("scale_by_adam", "b2", b2)
     _check_limit("scale_by_adam", "eps", eps)
     return Transform(_adam_init, partial(_adam_update, b1=b1, b2=b2, eps=eps))
+
+
+def scale_by_rms(decay: float = 0.99, eps: float = 1e-8) -> Transform:
+    """Return updates g / (sqrt(v) + eps), v <- decay v + (1 - decay) g^2 (Tieleman and Hinton 2012, lecture 6e)."""
+    check_fraction("scale_by_rms", "decay", decay)
+    _check_limit("scale_by_rms", "eps", eps)
+    return Transform(_squares_init, partial(_rms_update, decay=decay, eps=eps))
+
+
+def scale_by_adagrad(eps: float = 1e-10) -> Transform:
+    """Return updates g / (sqrt(s) + eps), s <- s + g^2 (Duchi et al. 2011, section 1.1, the diagonal form)."""
+    _check_limit("scale_by_adagrad", "eps", eps)
+    return Transform(_squares_init, partial(_adagrad_update, eps=eps))
 
 
 def add_decayed_weights(rate: float) -> Transform:
@@ -126,8 +147,8 @@ def _trace_init(params: Tree) -> TraceState:
 def _trace_update(
     grads: Tree, state: TraceState, params: Tree, *, decay: float, nesterov: bool
 ) -> tuple[Tree, TraceState]:
-    velocity = tree.map(lambda v, g: _times_plus(decay, v, g), state.velocity, grads)
-    updates = tree.map(lambda v, g: _times_plus(decay, v, g), velocity, grads) if nesterov else velocity
+    velocity = tree.map(lambda v, g: times_plus(decay, v, g), state.velocity, grads)
+    updates = tree.map(lambda v, g: times_plus(decay, v, g), velocity, grads) if nesterov else velocity
     return updates, TraceState(velocity)
 
 
@@ -139,8 +160,8 @@ def _adam_update(
     grads: Tree, state: AdamState, params: Tree, *, b1: float, b2: float, eps: float
 ) -> tuple[Tree, AdamState]:
     step = state.step + 1
-    mean = tree.map(lambda m, g: _times_plus(b1, m, (1.0 - b1) * g), state.mean, grads)
-    square = tree.map(lambda v, g: _times_plus(b2, v, (1.0 - b2) * g * g), state.square, grads)
+    mean = tree.map(lambda m, g: times_plus(b1, m, (1.0 - b1) * g), state.mean, grads)
+    square = tree.map(lambda v, g: times_plus(b2, v, (1.0 - b2) * g * g), state.square, grads)
     m_scale, v_scale = 1.0 / (1.0 - b1**step), 1.0 / math.sqrt(1.0 - b2**step)
 
     def update(m: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -152,8 +173,24 @@ def _adam_update(
     return tree.map(update, mean, square), AdamState(step, mean, square)
 
 
+def _squares_init(params: Tree) -> SquaresState:
+    return SquaresState(tree.zeros_like(params))
+
+
+def _rms_update(
+    grads: Tree, state: SquaresState, params: Tree, *, decay: float, eps: float
+) -> tuple[Tree, SquaresState]:
+    squares = tree.map(lambda v, g: times_plus(decay, v, (1.0 - decay) * g * g), state.squares, grads)
+    return tree.map(lambda g, v: g / (np.sqrt(v) + eps), grads, squares), SquaresState(squares)
+
+
+def _adagrad_update(grads: Tree, state: SquaresState, params: Tree, *, eps: float) -> tuple[Tree, SquaresState]:
+    squares = tree.map(lambda s, g: s + g * g, state.squares, grads)
+    return tree.map(lambda g, s: g / (np.sqrt(s) + eps), grads, squares), SquaresState(squares)
+
+
 def _decay_update(grads: Tree, state: EmptyState, params: Tree, *, rate: float) -> tuple[Tree, EmptyState]:
-    return tree.map(lambda p, g: _times_plus(rate, p, g), params, grads), state
+    return tree.map(lambda p, g: times_plus(rate, p, g), params, grads), state
 
 
 def _clip_update(grads: Tree, state: EmptyState, params: Tree, *, limit: float) -> tuple[Tree, EmptyState]:
@@ -192,13 +229,13 @@ def _chain_update(
     return grads, tuple(states)
 
 
-def _times_plus(factor: float, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def times_plus(factor: float, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     result = factor * a
     result += b
     return result
 
 
-def _check_fraction(function: str, name: str, value: float) -> None:
+def check_fraction(function: str, name: str, value: float) -> None:
     if not 0.0 <= value < 1.0:
         raise ValueError(f"{function}: {name} is {value!r}, expected a number from 0 up to but without 1")
 
