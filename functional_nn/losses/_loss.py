@@ -44,7 +44,14 @@ class Loss:
 
     def _parts(self) -> tuple[Any, ...]:
         functions = (self.apply, self.vjp, self.hits, self.weight)
-        return (self.name, *((f.func, *f.keywords.items()) if isinstance(f, partial) else f for f in functions))
+        return (self.name, *map(_identity, functions))
+
+
+def _identity(value: Any) -> Any:
+    """Return what a function is compared by: partials are equal where they bind equal values to one function."""
+    if isinstance(value, partial):
+        return value.func, tuple((name, _identity(bound)) for name, bound in value.keywords.items())
+    return value
 
 
 def loss_of(

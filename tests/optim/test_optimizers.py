@@ -15,6 +15,12 @@ OPTIMIZERS = {
     "scheduled": optim.sgd(optim.step_decay(0.1, every=2)),
     "adam": optim.adam(1e-3),
     "adamw": optim.adam(optim.cosine(1e-3, steps=10, warmup=2), weight_decay=0.1),
+    "rmsprop": optim.rmsprop(1e-3, momentum=0.5),
+    "adagrad": optim.adagrad(1e-2, weight_decay=0.1),
+    "decayed weights": optim.chain(
+        optim.trace(0.9), optim.masked(optim.add_decayed_weights(0.1), "*w"), optim.sgd(0.1)
+    ),
+    "averaged": optim.chain(optim.adam(1e-3), optim.parameter_average(0.9)),
     "clipped": optim.chain(optim.clip_by_global_norm(0.5), optim.adam(1e-3)),
 }
 
@@ -100,6 +106,37 @@ def test_adam_with_other_settings_and_decay_by_hand():
     settings = {"b1": 0.8, "b2": 0.9, "eps": 1e-3}
     actual = path_of(optim.adam(0.05, weight_decay=0.1, **settings), 2.0, lambda p: next(queue), 5)
     np.testing.assert_allclose(actual, adam_by_hand(gradients, 0.05, decay=0.1, start=2.0, **settings), rtol=1e-13)
+
+
+def test_rmsprop_by_hand():
+    # v <- 0.9 v + 0.1 g^2, p <- p - 0.1 g / (sqrt(v) + 0.01)
+    queue, p, v, expected = iter([2.0, -1.0, 3.0]), 1.0, 0.0, []
+    for g in (2.0, -1.0, 3.0):
+        v = 0.9 * v + 0.1 * g**2
+        p -= 0.1 * g / (math.sqrt(v) + 0.01)
+        expected.append(p)
+    actual = path_of(optim.rmsprop(0.1, decay=0.9, eps=0.01), 1.0, lambda p: next(queue), 3)
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
+    assert actual[0] == pytest.approx(1.0 - 0.2 / (math.sqrt(0.4) + 0.01), rel=1e-14)
+
+
+def test_rmsprop_with_momentum_and_decay_by_hand():
+    queue, p, v, u, expected = iter([2.0, -1.0, 3.0]), 1.0, 0.0, 0.0, []
+    for g in (2.0, -1.0, 3.0):
+        v = 0.5 * v + 0.5 * g**2
+        u = 0.8 * u + g / (math.sqrt(v) + 1e-8)
+        p -= 0.1 * (u + 0.3 * p)
+        expected.append(p)
+    optimizer = optim.rmsprop(0.1, decay=0.5, momentum=0.8, weight_decay=0.3)
+    np.testing.assert_allclose(path_of(optimizer, 1.0, lambda p: next(queue), 3), expected, rtol=1e-14)
+
+
+def test_adagrad_by_hand():
+    # s = 4, 5, 14: p - 0.1 (2 / 2 - 1 / sqrt(5) + 3 / sqrt(14))
+    queue = iter([2.0, -1.0, 3.0])
+    actual = path_of(optim.adagrad(0.1, eps=1e-30), 0.0, lambda p: next(queue), 3)
+    expected = [-0.1, -0.1 + 0.1 / math.sqrt(5), -0.1 + 0.1 / math.sqrt(5) - 0.3 / math.sqrt(14)]
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
 
 
 def test_adam_does_not_move_where_the_gradient_is_zero():

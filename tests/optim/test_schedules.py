@@ -28,7 +28,47 @@ def test_cosine_warms_up_linearly_and_never_starts_at_zero():
     assert schedule(8) == schedule(1000) == 0.0
 
 
-@pytest.mark.parametrize("schedule", [optim.step_decay(1, every=2), optim.cosine(1, steps=10, warmup=3)])
+def test_exponential_falls_by_its_factor_over_every_so_many_updates():
+    schedule = optim.exponential(0.8, 0.25, every=2)
+    assert [schedule(step) for step in range(5)] == pytest.approx([0.8, 0.4, 0.2, 0.1, 0.05])
+
+
+def test_piecewise_changes_at_its_boundaries():
+    schedule = optim.piecewise((0.3, 0.2, 0.1), (2, 3))
+    assert [schedule(step) for step in range(5)] == [0.3, 0.3, 0.2, 0.1, 0.1]
+    assert optim.piecewise((0.5,), ())(100) == 0.5
+
+
+def test_one_cycle_rises_to_its_rate_and_falls_to_its_end():
+    schedule = optim.one_cycle(1.0, steps=11, warmup=6 / 11, start=10.0, final=100.0)
+    assert [schedule(step) for step in (0, 5, 10, 11, 99)] == pytest.approx([0.1, 1.0, 0.001, 0.001, 0.001])
+    assert schedule(7) == pytest.approx(0.001 + 0.999 * (1 + math.cos(math.pi * 2 / 5)) / 2)
+    assert optim.one_cycle(1.0, steps=2, warmup=0.5)(0) == 1.0
+
+
+@pytest.mark.parametrize(("warmup", "steps"), [(0.3, 100), (0.5, 7), (0.1, 5)])
+def test_one_cycle_is_that_of_pytorch(warmup, steps):
+    torch = pytest.importorskip("torch", reason="PyTorch is an oracle where it is installed")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.4, total_steps=steps, pct_start=warmup)
+    ours = optim.one_cycle(0.4, steps, warmup)
+    for step in range(steps):
+        assert ours(step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-12)
+        optimizer.step()
+        if step < steps - 1:
+            theirs.step()
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        optim.step_decay(1, every=2),
+        optim.cosine(1, steps=10, warmup=3),
+        optim.exponential(1, 0.5),
+        optim.piecewise((2, 1), (5,)),
+        optim.one_cycle(1, 10),
+    ],
+)
 def test_schedules_are_values_that_give_python_floats(schedule):
     assert all(type(schedule(step)) is float for step in range(12))
     assert eval(repr(schedule), vars(optim)) == schedule
@@ -38,6 +78,14 @@ def test_schedules_are_values_that_give_python_floats(schedule):
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: optim.exponential(1.0, 0.0),
+        lambda: optim.exponential(-1.0, 0.5),
+        lambda: optim.piecewise((1.0,), (2,)),
+        lambda: optim.piecewise((1.0, 0.5, 0.1), (3, 2)),
+        lambda: optim.piecewise((1.0, -0.5), (3,)),
+        lambda: optim.one_cycle(1.0, 1),
+        lambda: optim.one_cycle(1.0, 10, warmup=0.0),
+        lambda: optim.one_cycle(1.0, 10, start=0.5),
         lambda: optim.step_decay(-1.0, every=2),
         lambda: optim.step_decay(1.0, every=0),
         lambda: optim.step_decay(1.0, every=1, factor=-0.5),

@@ -1,0 +1,52 @@
+"""A residual network for small images (He et al. 2016, with group norm for batch norm and SiLU for ReLU)."""
+
+from __future__ import annotations
+
+from functional_nn import compose, layers
+from functional_nn.initializers import he_normal
+from functional_nn.layer import Layer
+
+__all__ = ["small_resnet"]
+
+GROUPS = 8
+
+
+def small_resnet(classes: int = 10, width: int = 32) -> Layer:
+    """Return a residual network for images (n, h, w, c), h and w divisible by 4: 154,738 parameters for 50 classes.
+
+    stem (conv 3x3, width; norm; SiLU; max 2) -> block of width -> block of 2 width, which halves height and width ->
+    block of 2 width -> mean over positions -> dense. A block is conv 3x3, norm, SiLU, conv 3x3, norm, added to its
+    input (through a 1x1 convolution where the shape changes), then SiLU. `width` is a multiple of 8, the groups.
+    """
+    if width < GROUPS or width % GROUPS:
+        raise ValueError(f"small_resnet: width is {width!r}, expected a multiple of {GROUPS}: the norm's groups")
+    parts = {
+        "stem": _conv(width, 3),
+        "n0": layers.group_norm(GROUPS),
+        "a0": layers.silu,
+        "s0": layers.max_pool(2),
+        "block1": _block(width, stride=1),
+        "a1": layers.silu,
+        "block2": _block(2 * width, stride=2),
+        "a2": layers.silu,
+        "block3": _block(2 * width, stride=1),
+        "a3": layers.silu,
+        "mean": layers.global_avg_pool(),
+        "output": layers.dense(classes),
+    }
+    return compose.sequence("small_resnet", {"classes": classes, "width": width}, parts)
+
+
+def _block(filters: int, stride: int) -> Layer:
+    body = compose.serial(
+        c1=_conv(filters, 3, stride),
+        n1=layers.group_norm(GROUPS),
+        a1=layers.silu,
+        c2=_conv(filters, 3),
+        n2=layers.group_norm(GROUPS),
+    )
+    return compose.residual(body, None if stride == 1 else _conv(filters, 1, stride))
+
+
+def _conv(filters: int, kernel: int, stride: int = 1) -> Layer:
+    return layers.conv2d(filters, kernel, stride=stride, padding=kernel // 2, w_init=he_normal)

@@ -1,0 +1,215 @@
+"""Smoothed, weighted, sigmoid, hinge, KL and Huber losses: plain Python, PyTorch, gradients, chunks and refusals."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import functional_nn as fnn
+from functional_nn import layers, losses, optim
+from functional_nn.testing import check_loss
+
+WEIGHTS = (0.5, 2.0, 1.0, 4.0)
+
+
+@st.composite
+def problems(draw):
+    """Outputs (n, 4), labels, rows of probabilities, and numbers."""
+    n, rng = draw(st.integers(1, 6)), np.random.default_rng(draw(st.integers(0, 10_000)))
+    rows = rng.random((n, 4))
+    rows[rng.random((n, 4)) < 0.2] = 0.0
+    rows /= np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
+    return 3.0 * rng.standard_normal((n, 4)), rng.integers(0, 4, n), rows, rng.standard_normal((n, 4))
+
+
+def log_p(z):
+    total = math.log(math.fsum(math.exp(v) for v in z))
+    return [v - total for v in z]
+
+
+def plain_cross_entropy(outputs, labels, smoothing, weights):
+    value = weight = 0.0
+    for z, label in zip(outputs.tolist(), labels.tolist(), strict=True):
+        t = [(1 - smoothing) * (k == label) + smoothing / len(z) for k in range(len(z))]
+        value -= math.fsum(w * t_k * p for w, t_k, p in zip(weights, t, log_p(z), strict=True))
+        weight += weights[label]
+    return value / weight
+
+
+def plain_kl(outputs, rows):
+    terms = [
+        math.fsum(t * (math.log(t) - p) for t, p in zip(row, log_p(z), strict=True) if t > 0)
+        for z, row in zip(outputs.tolist(), rows.tolist(), strict=True)
+    ]
+    return math.fsum(terms) / len(terms)
+
+
+def plain_sigmoid(outputs, rows):
+    def term(z, t):
+        s = 1.0 / (1.0 + math.exp(-z))
+        return -t * math.log(s) - (1 - t) * math.log(1 - s)
+
+    return math.fsum(map(term, outputs.ravel().tolist(), rows.ravel().tolist())) / outputs.size
+
+
+def plain_hinge(outputs, labels, margin):
+    return (
+        math.fsum(
+            max(0.0, margin - z[label] + z_k)
+            for z, label in zip(outputs.tolist(), labels.tolist(), strict=True)
+            for k, z_k in enumerate(z)
+            if k != label
+        )
+        / outputs.size
+    )
+
+
+def plain_huber(outputs, numbers, delta):
+    def term(e):
+        return e * e / 2 if abs(e) <= delta else delta * (abs(e) - delta / 2)
+
+    return math.fsum(map(term, (outputs - numbers).ravel().tolist())) / outputs.size
+
+
+def every_loss(problem):
+    """(loss, outputs, targets, the plain value) of each."""
+    outputs, labels, rows, numbers = problem
+    ones = (1.0,) * 4
+    return [
+        (losses.cross_entropy(), outputs, labels, plain_cross_entropy(outputs, labels, 0.0, ones)),
+        (losses.cross_entropy(0.1), outputs, labels, plain_cross_entropy(outputs, labels, 0.1, ones)),
+        (losses.cross_entropy(0.3, WEIGHTS), outputs, labels, plain_cross_entropy(outputs, labels, 0.3, WEIGHTS)),
+        (losses.kl_divergence, outputs, rows, plain_kl(outputs, rows)),
+        (losses.sigmoid_cross_entropy, outputs, rows, plain_sigmoid(outputs, rows)),
+        (losses.hinge(), outputs, labels, plain_hinge(outputs, labels, 1.0)),
+        (losses.hinge(0.3), outputs, labels, plain_hinge(outputs, labels, 0.3)),
+        (losses.huber(), outputs, numbers, plain_huber(outputs, numbers, 1.0)),
+        (losses.huber(0.2), outputs, numbers, plain_huber(outputs, numbers, 0.2)),
+    ]
+
+
+@given(problems())
+def test_values_are_those_of_the_definition_and_float32_is_close(problem):
+    for loss, outputs, targets, expected in every_loss(problem):
+        assert loss.apply(outputs, targets) == pytest.approx(expected, rel=1e-12, abs=1e-13), loss
+        short = loss.apply(outputs.astype(np.float32), targets)
+        assert type(short) is float
+        assert short == pytest.approx(expected, rel=1e-4, abs=1e-5), loss
+
+
+@given(problems())
+def test_pullbacks_are_the_derivatives(problem):
+    for loss, outputs, targets, _ in every_loss(problem):
+        check_loss(loss, outputs, targets)
+
+
+@given(problems())
+def test_pytorch_agrees(problem):
+    torch = pytest.importorskip("torch", reason="PyTorch is an oracle where it is installed")
+    functional, tensor = torch.nn.functional, lambda a: torch.from_numpy(np.array(a))
+    outputs, labels, rows, numbers = problem
+    class_weights = tensor(np.array(WEIGHTS))
+    pairs = [
+        (losses.cross_entropy(0.3, WEIGHTS), labels,
+         lambda z, t: functional.cross_entropy(z, t, weight=class_weights, label_smoothing=0.3)),
+        (losses.kl_divergence, rows, lambda z, t: functional.kl_div(z.log_softmax(1), t, reduction="batchmean")),
+        (losses.sigmoid_cross_entropy, rows, functional.binary_cross_entropy_with_logits),
+        (losses.hinge(0.3), labels, lambda z, t: functional.multi_margin_loss(z, t, margin=0.3)),
+        (losses.huber(0.2), numbers, lambda z, t: functional.huber_loss(z, t, delta=0.2)),
+    ]  # fmt: skip
+    for loss, targets, theirs in pairs:
+        z = tensor(outputs).requires_grad_()
+        expected = theirs(z, tensor(targets))
+        expected.backward()
+        value, pullback = loss.vjp(outputs, targets)
+        assert value == pytest.approx(expected.item(), rel=1e-10, abs=1e-10), loss
+        np.testing.assert_allclose(pullback(1.0), z.grad.numpy(), atol=1e-10, err_msg=repr(loss))
+
+
+def test_kinks_have_the_documented_derivatives():
+    _, pullback = losses.hinge(1.0).vjp(np.array([[2.0, 1.0, 1.5]]), np.array([0]))
+    np.testing.assert_allclose(pullback(3.0), [[-1.0, 0.0, 1.0]])  # class 1 stands exactly at the margin
+    _, pullback = losses.huber(1.0).vjp(np.array([[1.0, 3.0, -0.5]]), np.zeros((1, 3)))
+    np.testing.assert_allclose(pullback(3.0), [[1.0, 1.0, -0.5]])
+
+
+def test_no_finite_output_overflows():
+    huge = np.array([[3e38, -3e38], [0.0, 3e38]], np.float32)
+    for loss, targets in (
+        (losses.cross_entropy(0.1), np.array([1, 0])),
+        (losses.kl_divergence, np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)),
+        (losses.sigmoid_cross_entropy, np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)),
+    ):
+        _, pullback = loss.vjp(huge / 4, targets)
+        assert np.isfinite(pullback(1.0)).all()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_weighted_mean_of_chunks_is_that_of_the_batch(workers):
+    loss, model = losses.cross_entropy(0.1, WEIGHTS), layers.dense(4)
+    rng = np.random.default_rng(0)
+    params = fnn.tree.map(lambda p: p.astype(np.float64), model.init(rng, (5,)))
+    x, labels = rng.standard_normal((11, 5)), rng.integers(0, 4, 11)
+    whole, whole_grads = fnn.value_and_grad(model, loss)(params, x, labels)
+    parts, grads = fnn.data_parallel(fnn.value_and_grad(model, loss), workers=workers, chunk=3)(params, x, labels)
+    assert parts == pytest.approx(whole, rel=1e-12)
+    fnn.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10), grads, whole_grads)
+
+
+def test_fit_reports_the_weighted_mean_over_the_epoch():
+    loss, model, rng = losses.cross_entropy(class_weights=WEIGHTS), layers.dense(4), np.random.default_rng(0)
+    params = model.init(rng, (5,))
+    x, labels = rng.standard_normal((10, 5)).astype(np.float32), rng.integers(0, 4, 10)
+    result = fnn.fit(
+        model, params, (x, labels), loss=loss, optimizer=optim.sgd(0.0), epochs=1, batch_size=4, seed=0, progress=False
+    )
+    assert result.history[0]["loss"] == pytest.approx(
+        fnn.evaluate(model, params, x, labels, loss=loss)["loss"], rel=1e-6
+    )
+
+
+def test_hits_say_which_outputs_are_right():
+    outputs = np.array([[2.0, -1.0], [-1.0, -2.0], [1.0, 1.0]])
+    assert losses.sigmoid_cross_entropy.hits(outputs, np.array([[1, 0], [0, 1], [1, 1]])).tolist() == [
+        True,
+        False,
+        True,
+    ]
+    assert losses.hinge().hits(outputs, np.array([0, 0, 1])).tolist() == [True, True, False]
+    assert losses.huber().hits is None
+
+
+def test_losses_print_compare_and_pickle_by_what_they_are():
+    assert repr(losses.huber(0.5)) == "huber(delta=0.5)"
+    assert repr(losses.softmax_cross_entropy) == "softmax_cross_entropy"
+    for make in (lambda: losses.huber(0.5), lambda: losses.hinge(), lambda: losses.cross_entropy(0.1, WEIGHTS)):
+        assert make() == make()
+        assert hash(make()) == hash(make())
+        assert pickle.loads(pickle.dumps(make())) == make()
+        assert eval(repr(make()), vars(losses)) == make()
+    assert losses.huber(0.5) != losses.huber(1.0)
+    assert losses.kl_divergence != losses.softmax_cross_entropy
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: losses.cross_entropy(1.0), "label_smoothing is 1.0"),
+        (lambda: losses.cross_entropy(class_weights=(1.0, 0.0)), "class_weights are"),
+        (lambda: losses.cross_entropy(class_weights=()), "class_weights are"),
+        (lambda: losses.hinge(0.0), "margin is 0.0"),
+        (lambda: losses.huber(-1.0), "delta is -1.0"),
+        (lambda: losses.cross_entropy(0.0, (1.0,)).apply(np.zeros((2, 3)), np.zeros(2, int)), "1 class_weights for 3"),
+        (lambda: losses.cross_entropy().apply(np.zeros((2, 3)), np.zeros((2, 3))), "one-dimensional integer labels"),
+        (lambda: losses.hinge().apply(np.zeros((2, 3)), np.array([0, 3])), "label 3 at index 1 is outside 0 .. 2"),
+        (lambda: losses.kl_divergence.apply(np.zeros((1, 2)), np.array([[-0.1, 1.1]])), "not negative"),
+        (lambda: losses.sigmoid_cross_entropy.apply(np.zeros((1, 2)), np.array([[0.0, 1.1]])), "from 0 to 1"),
+        (lambda: losses.huber().apply(np.zeros((0, 2)), np.zeros((0, 2))), "empty"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_and_targets_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
