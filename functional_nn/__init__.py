@@ -4,6 +4,7 @@ from functional_nn import data, initializers, keys, layers, losses, models, opti
 from functional_nn.compose import bind, branch, residual, serial
 from functional_nn.grad import data_parallel, value_and_grad
 from functional_nn.layer import Layer
+from functional_nn.overview import summary
 from functional_nn.population import statistics
 from functional_nn.train import evaluate, fit, predict
 
@@ -25,6 +26,7 @@ __all__ = [
     "residual",
     "serial",
     "statistics",
+    "summary",
     "tree",
     "value_and_grad",
 ]

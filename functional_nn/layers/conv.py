@@ -20,7 +20,7 @@ Each product is small enough for the second-level cache, and memory grows by kw,
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +41,7 @@ from functional_nn.layer import (
 )
 from functional_nn.layers._arguments import Padding, Pair, as_margins, as_pair, count, pair, windows_along
 from functional_nn.layers._arguments import padding as checked_padding
+from functional_nn.layers._grouped import check_groups, grouped_vjp, spread_size
 
 NAMES = frozenset({"w", "b"})
 UNPACKED = 10**6  # multiply-adds: OpenBLAS multiplies smaller matrices where they lie, larger ones it copies first
@@ -52,20 +53,26 @@ def conv2d(
     kernel: Pair,
     stride: Pair = 1,
     padding: Padding = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
     w_init: Init = glorot_uniform,
     b_init: Init = zeros,
 ) -> Layer:
     """Return the layer x (n, h, w, c) -> y (n, oh, ow, filters), oh = (top + h + bottom - kh) // stride + 1.
 
-    Parameters: w (kh, kw, c, filters), b (filters,). `kernel` and `stride` are ints or (height, width); `padding`
-    is an int or ((top, bottom), (left, right)), of zeros. Raises `ValueError` for a bad argument, and for an input
-    that is no image or smaller than the kernel.
+    Parameters: w (kh, kw, c / groups, filters), b (filters,). `kernel`, `stride` and `dilation` are ints or (height,
+    width); `padding` is an int or ((top, bottom), (left, right)), of zeros. `groups` and `dilation` are explained in
+    `_grouped.py`; kh stands for the height with holes, (kh - 1) dilation + 1. Raises `ValueError` for a bad argument,
+    for groups that divide the channels or filters unevenly, and for an input that is no image or smaller than the
+    kernel.
     """
     config = {
         "filters": count("conv2d", "filters", filters),
         "kernel": pair("conv2d", "kernel", kernel),
         "stride": pair("conv2d", "stride", stride),
         "padding": checked_padding("conv2d", padding),
+        "groups": count("conv2d", "groups", groups),
+        "dilation": pair("conv2d", "dilation", dilation),
         "w_init": w_init,
         "b_init": b_init,
     }
@@ -78,23 +85,39 @@ def init(
     *,
     filters: int,
     kernel: Pair,
+    groups: int = 1,
     w_init: Init = glorot_uniform,
     b_init: Init = zeros,
 ) -> Params:
-    """Return {"w": w_init (kh, kw, c, filters), "b": b_init (filters,)}."""
+    """Return {"w": w_init (kh, kw, c / groups, filters), "b": b_init (filters,)}."""
     check_image("conv2d", input_shape)
-    return {"w": w_init(rng, (*as_pair(kernel), input_shape[2], filters)), "b": b_init(rng, (filters,))}
+    check_groups(input_shape[2], filters, groups)
+    return {"w": w_init(rng, (*as_pair(kernel), input_shape[2] // groups, filters)), "b": b_init(rng, (filters,))}
 
 
-def output_shape(input_shape: Shape, *, filters: int, kernel: Pair, stride: Pair = 1, padding: Padding = 0) -> Shape:
-    """Return (oh, ow, filters); raises `ShapeError` where the kernel does not fit."""
+def output_shape(
+    input_shape: Shape,
+    *,
+    filters: int,
+    kernel: Pair,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> Shape:
+    """Return (oh, ow, filters); raises `ShapeError` where the kernel or the groups do not fit."""
     check_image("conv2d", input_shape)
-    g = _geometry((0, *input_shape), (*as_pair(kernel), input_shape[2], filters), stride, padding)
+    check_groups(input_shape[2], filters, groups)
+    g = _geometry((0, *input_shape), (*spread_size(kernel, dilation), input_shape[2], filters), stride, padding)
     return (g.oh, g.ow, filters)
 
 
-def apply(params: Params, x: np.ndarray, *, stride: Pair = 1, padding: Padding = 0) -> np.ndarray:
+def apply(
+    params: Params, x: np.ndarray, *, stride: Pair = 1, padding: Padding = 0, groups: int = 1, dilation: Pair = 1
+) -> np.ndarray:
     """Return y (n, oh, ow, filters) of x (n, h, w, c)."""
+    if groups != 1 or dilation != 1:
+        return vjp(params, x, stride=stride, padding=padding, groups=groups, dilation=dilation, wrt_x=False)[0]
     return _forward(params, x, stride, padding)[0]
 
 
@@ -104,10 +127,16 @@ def vjp(
     *,
     stride: Pair = 1,
     padding: Padding = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
     key: object = None,
     wrt_x: bool = True,
 ) -> tuple[np.ndarray, Pullback]:
     """Return y and the pullback; what it keeps is the expanded input, kw / stride times the size of x."""
+    if groups != 1 or dilation != 1:
+        _check(params, x, groups)
+        plain = partial(vjp, stride=stride, padding=padding, wrt_x=wrt_x)
+        return grouped_vjp(plain, params, x, groups, dilation)
     y, windows, g = _forward(params, x, stride, padding)
     w, shape = params["w"], y.shape
 
@@ -142,9 +171,7 @@ class _Geometry(NamedTuple):
 
 @lru_cache(maxsize=256)  # a few shapes come at every step
 def _geometry(x_shape: Shape, w_shape: Shape, stride: Pair, padding: Padding) -> _Geometry:
-    (n, h, w, c), (kh, kw, c_in, c_out) = x_shape, w_shape
-    if c != c_in:
-        raise ShapeError("conv2d", f"x has {c} channels, w expects {c_in}")
+    (n, h, w, c), (kh, kw, _, c_out) = x_shape, w_shape
     (sh, sw), ((top, bottom), (left, right)) = as_pair(stride), as_margins(padding)
     padded_h, padded_w = top + h + bottom, left + w + right
     oh = windows_along("conv2d", "height", padded_h, kh, sh)
@@ -152,7 +179,7 @@ def _geometry(x_shape: Shape, w_shape: Shape, stride: Pair, padding: Padding) ->
     return _Geometry(n, h, w, c, c_out, kh, kw, sh, sw, top, left, padded_h, padded_w, oh, ow)
 
 
-def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> tuple[np.ndarray, np.ndarray, _Geometry]:
+def _check(params: Params, x: np.ndarray, groups: int = 1) -> None:
     check_params("conv2d", params, NAMES)
     w, b = params["w"], params["b"]
     check_floats("conv2d", x, w, b)
@@ -162,6 +189,15 @@ def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> t
             f"x has shape {x.shape}, w {w.shape}, b {b.shape}; "
             "expected (n, height, width, c), (kh, kw, c, filters), (filters,)",
         )
+    if groups != 1:
+        check_groups(x.shape[3], w.shape[3], groups)
+    if x.shape[3] != groups * w.shape[2]:
+        raise ShapeError("conv2d", f"x has {x.shape[3]} channels, w expects {groups * w.shape[2]}")
+
+
+def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> tuple[np.ndarray, np.ndarray, _Geometry]:
+    _check(params, x)
+    w, b = params["w"], params["b"]
     g = _geometry(x.shape, w.shape, stride, padding)
     windows = _windows(x, g)
     y = np.empty((g.oh, g.c_out, g.ow * g.n), x.dtype)

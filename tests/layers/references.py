@@ -127,16 +127,20 @@ def zero_pad(params, x, padding):
     return np.array(y)
 
 
-def conv2d(params, x, filters, kernel, stride=1, padding=0):
-    """y[n, i, j, o] = b[o] + sum over u, v, c of x[n, i sh + u - top, j sw + v - left, c] w[u, v, c, o]."""
+def conv2d(params, x, filters, kernel, stride=1, padding=0, groups=1, dilation=1):
+    """y[n, i, j, o] = b[o] + sum over u, v, c of x[n, i sh + u dh - top, j sw + v dw - left, first + c] w[u, v, c, o].
+
+    `first` is the first channel of the group that filter o is in.
+    """
     x, w, b = zero_pad({}, x, padding).tolist(), params["w"].tolist(), params["b"].tolist()
-    (kh, kw), (sh, sw), channels = _pair(kernel), _pair(stride), range(len(w[0][0]))
-    rows = range((len(x[0]) - kh) // sh + 1)
-    columns = range((len(x[0][0]) - kw) // sw + 1)
+    (kh, kw), (sh, sw), (dh, dw), channels = _pair(kernel), _pair(stride), _pair(dilation), range(len(w[0][0]))
+    rows = range((len(x[0]) - (kh - 1) * dh - 1) // sh + 1)
+    columns = range((len(x[0][0]) - (kw - 1) * dw - 1) // sw + 1)
 
     def entry(image, i, j, o):
+        first = o // (filters // groups) * len(channels)
         window = product(range(kh), range(kw), channels)
-        return b[o] + sum(image[i * sh + u][j * sw + v][c] * w[u][v][c][o] for u, v, c in window)
+        return b[o] + sum(image[i * sh + u * dh][j * sw + v * dw][first + c] * w[u][v][c][o] for u, v, c in window)
 
     return np.array([[[[entry(image, i, j, o) for o in range(filters)] for j in columns] for i in rows] for image in x])
 

@@ -68,6 +68,17 @@ def windows(draw, name, *, padded=False, **others):
     return arguments, (h, w, draw(sizes))
 
 
+@st.composite
+def grouped_windows(draw):
+    """Draw a convolution in groups, depthwise among them, with holes."""
+    groups, (kh, kw) = draw(st.integers(1, 3)), draw(st.tuples(sizes, sizes))
+    dh, dw = draw(st.tuples(sizes, sizes))
+    arguments = {"filters": groups * draw(st.integers(1, 2)), "kernel": (kh, kw), "groups": groups}
+    arguments |= {"dilation": (dh, dw), "stride": draw(pairs), "padding": draw(paddings)}
+    h, w = (kh - 1) * dh + draw(sizes), (kw - 1) * dw + draw(sizes)
+    return arguments, (h, w, groups * draw(st.integers(1, 2)))
+
+
 def with_statistics(rng: np.random.Generator, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Add a mean and a variance to a batch norm's parameters."""
     shape, dtype = params["w"].shape, params["w"].dtype
@@ -117,7 +128,7 @@ ROWS = {
         references.dense,
         st.tuples(st.fixed_dictionaries({"units": sizes}), st.tuples(st.integers(1, 6))),
     ),
-    "conv2d": Row(layers.conv2d, references.conv2d, windows("kernel", padded=True, filters=sizes)),
+    "conv2d": Row(layers.conv2d, references.conv2d, windows("kernel", padded=True, filters=sizes) | grouped_windows()),
     "gelu": activation(layers.gelu, references.gelu),
     "layer_norm": Row(layers.layer_norm, references.layer_norm, normed()),
     "group_norm": Row(layers.group_norm, references.group_norm, normed(groups=sizes)),
