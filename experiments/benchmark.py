@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.contestants.works import Work
+from experiments.contestants.works import LAYERS, Work
 from experiments.profile_by_part import profile, show
 from experiments.ratios import draw_ratios
 from experiments.stopwatch import Contestant, alternate
@@ -31,6 +31,7 @@ WORKS = [
     *(Work("perceptron", "train", n) for n in BATCHES),
     Work("perceptron", "epoch", 128),
     Work("wide", "train", 64),
+    *(Work(layer, "train", 128) for layer in LAYERS),
 ]
 
 
@@ -109,7 +110,9 @@ def _row(work: Work, peer: str, ours: list[float], theirs: list[float]) -> dict[
 
 
 def _does(peer: str, work: Work) -> bool:
-    """scikit-learn's classifier is the perceptron's peer, and it alone is measured by the epoch."""
+    """scikit-learn's classifier is the perceptron's peer, and it alone is measured by the epoch; PyTorch has all layers."""
+    if work.network in LAYERS:
+        return peer in ("torch", "torch.compile")
     return peer == "sklearn" and work.network == "perceptron" if work.mode == "epoch" or peer == "sklearn" else True
 
 

@@ -18,9 +18,10 @@ __all__ = ["Leaf", "Path", "chunk_size", "leaf_layers", "leaf_params", "multiply
 Path = tuple[str, ...]
 
 # In multiply-adds of a forward pass, by measurement; threads lose to the interpreter's lock what is gained below.
+ENTRY_WORK = 50  # an output's entry: what elementwise passes over it cost
 CHUNKED_WORK = 100_000  # an example, from which chunks pay: a perceptron has fewer
-LEAST_WORK, LEAST_CHUNK = 32_000_000, 48  # of half a batch, from which two chunks beat one
-MOST_WORK, MOST_CHUNK = 1_600_000_000, 64  # of a chunk: beyond it the caches overflow
+LEAST_WORK, LEAST_CHUNK = 64_000_000, 48  # of half a batch, from which two chunks beat one
+MOST_WORK, MOST_CHUNK = 2_000_000_000, 64  # of a chunk: beyond it the caches overflow
 MOST_PREDICTED = 128  # examples of a chunk that keeps nothing for a backward pass
 
 
@@ -66,7 +67,8 @@ def chunk_size(model: Layer, params: Params, x_shape: Shape, most_chunk: int = M
     n, *input_shape = x_shape
     if n <= 1:
         return 1
-    work = sum(multiply_adds(leaf, params) for leaf in leaf_layers(model, tuple(input_shape)))
+    leaves = leaf_layers(model, tuple(input_shape))
+    work = sum(multiply_adds(leaf, params) + ENTRY_WORK * math.prod(leaf.output_shape) for leaf in leaves)
     if work < CHUNKED_WORK:
         return n
     least, most = min(LEAST_CHUNK, 1 + LEAST_WORK // work), max(1, min(most_chunk, MOST_WORK // work))

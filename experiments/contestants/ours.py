@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 import functional_nn as fnn
-from experiments.contestants.works import NETWORKS, SHAPES, Work
+from experiments.contestants.works import LAYERS, NETWORKS, SHAPES, Work
 from functional_nn import losses, optim
 
 
@@ -16,10 +16,16 @@ def prepare(work: Work) -> Callable[[], None]:
     return stepper(NETWORKS[work.network](), SHAPES[work.network], work)
 
 
+def in_memory_order(x: np.ndarray) -> np.ndarray:
+    """Return images as a convolution before would leave them, the batch innermost."""
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0).swapaxes(1, 2)).transpose(3, 0, 2, 1)
+
+
 def stepper(model: fnn.Layer, shape: tuple[int, ...], work: Work) -> Callable[[], None]:
     """Return the function that takes one step of `model`."""
     x, labels = work.draw()
     params = model.init(np.random.default_rng(0), shape)
+    x = in_memory_order(x) if work.network in LAYERS else x
     if work.mode == "infer":
         return lambda: fnn.predict(model, params, x)
     if work.mode == "epoch":
@@ -33,7 +39,7 @@ def stepper(model: fnn.Layer, shape: tuple[int, ...], work: Work) -> Callable[[]
 
     def step() -> None:
         nonlocal params, state
-        _, grads = loss_and_grad(params, x, labels)
+        _, grads = loss_and_grad(params, x, labels, key=0)
         updates, state = optimizer.update(grads, state, params)
         params = optim.apply_updates(params, updates)
 

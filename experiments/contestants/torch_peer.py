@@ -11,6 +11,22 @@ from torch.nn import functional as F
 
 from experiments.contestants.works import CLASSES, Work
 
+
+class ChannelsLast(nn.Module):
+    """A layer of the last axis, for images whose channels come second."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def around(layer):
+    return nn.Sequential(layer, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, CLASSES))
+
+
 NETWORKS = {
     "lenet5": lambda: nn.Sequential(
         nn.Conv2d(3, 6, 5), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.MaxPool2d(2),
@@ -27,6 +43,10 @@ NETWORKS = {
         nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(8192, CLASSES),
     ),
+    "group_norm": lambda: around(nn.GroupNorm(8, 32)),
+    "layer_norm": lambda: around(ChannelsLast(nn.LayerNorm(32))),
+    "batch_norm": lambda: around(nn.BatchNorm2d(32)),
+    "dropout": lambda: around(nn.Dropout(0.5)),
 }  # fmt: skip
 
 

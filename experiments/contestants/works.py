@@ -12,7 +12,12 @@ from functional_nn import layers, models
 
 CLASSES = 50
 EPOCH = 25_000
-SHAPES = {"lenet5": (32, 32, 3), "improved": (32, 32, 3), "perceptron": (408,), "wide": (32, 32, 3)}
+LAYERS = ("group_norm", "layer_norm", "batch_norm", "dropout")  # each between an image and its mean, and a dense layer
+SHAPES = {
+    **dict.fromkeys(("lenet5", "improved", "wide"), (32, 32, 3)),
+    "perceptron": (408,),
+    **dict.fromkeys(LAYERS, (16, 16, 32)),
+}
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,18 @@ def wide_network() -> fnn.Layer:
     )  # fmt: skip
 
 
+def around(layer: fnn.Layer) -> fnn.Layer:
+    """Return the layer before each image's mean and a dense layer: what it costs in a network."""
+    return fnn.serial(layer=layer, mean=layers.global_avg_pool(), output=layers.dense(CLASSES))
+
+
 NETWORKS = {
     "lenet5": lambda: models.lenet5(CLASSES),
     "improved": lambda: models.improved_lenet5(CLASSES),
     "perceptron": lambda: models.two_layer_perceptron(64, CLASSES),
     "wide": wide_network,
+    "group_norm": lambda: around(layers.group_norm(8)),
+    "layer_norm": lambda: around(layers.layer_norm()),
+    "batch_norm": lambda: around(layers.batch_norm()),
+    "dropout": lambda: around(layers.dropout(0.5)),
 }
