@@ -110,7 +110,7 @@ def _row(work: Work, peer: str, ours: list[float], theirs: list[float]) -> dict[
 
 
 def _does(peer: str, work: Work) -> bool:
-    """scikit-learn's classifier is the perceptron's peer, and it alone is measured by the epoch; PyTorch has all layers."""
+    """scikit-learn's classifier is the perceptron's peer, alone by the epoch; single layers are PyTorch's too."""
     if work.network in LAYERS:
         return peer in ("torch", "torch.compile")
     return peer == "sklearn" and work.network == "perceptron" if work.mode == "epoch" or peer == "sklearn" else True

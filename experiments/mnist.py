@@ -8,6 +8,8 @@ and judged on the other 10,000. The learning rate of 0.01 did best, and batches 
 trial came after a first reading of the test images, with batches of 128: 0.9937 in the mean of three seeds.) With the
 settings fixed, the networks train on all 60,000; `--hold-out` keeps the 10,000 apart, as the trials did.
 
+`--model lenet5_1998` trains the network as it was in 1998 instead, with its own loss; nothing about it was searched for.
+
 A run that was interrupted goes on where it was when it is started again with the same arguments.
 """
 
@@ -15,22 +17,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
-from typing import Any
 
-import numpy as np
-
-from experiments import options, page
-from experiments.curves import panel
-from experiments.galleries import class_names, draw_confusion, draw_filters, draw_mistakes
-from experiments.inputs import Inputs, jobs, train_and_test
+from experiments import options
 from experiments.rows import Row, Settings
-from experiments.runs import run
-from experiments.store import Outcome, Store, write_json
-from experiments.summary import summarize
-from experiments.tables import cell
-from experiments.training import PARTS, Splits
-from functional_nn import data, layers, models
+from experiments.single import train_one
+from functional_nn import Layer, layers, models
+
+
+def lenet5_1998(classes: int) -> Layer:
+    """Return LeNet-5 of 1998, whose outputs are ten digits."""
+    if classes != 10:
+        raise ValueError(f"lenet5_1998 has ten outputs, one a digit; the data have {classes} classes")
+    return models.lenet5_1998()
+
 
 SETTINGS = Settings(0.01, epochs=12, weight_decay=0.02, batch_size=64, shift=2, flip=False)
 LENET5 = Row("lenet5_silu", "LeNet-5 with SiLU", partial(models.lenet5, activation=layers.silu), SETTINGS)
@@ -47,87 +46,34 @@ TRIALS = (  # (learning rate, batch size, weight decay, shift, seed): accuracy o
     ((0.006, 64, 0.02, 2, 0), 0.9946),
     ((0.01, 64, 0.02, 2, 0), 0.9953),
 )
-HEADER = ("seed", "train", "val", "test", "seconds")
+OF_1998 = Row(
+    "lenet5_1998",
+    "LeNet-5 as it was in 1998",
+    lenet5_1998,
+    replace(SETTINGS, learning_rate=2e-3),
+    loss=models.penalty_loss(),
+    smallest_wins=True,
+)
+MODELS = {"lenet5": LENET5, "lenet5_1998": OF_1998}
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = options.parser("mnist", __doc__, default_data=None)
-    parser.add_argument(
-        "--epochs", type=options.positive, default=SETTINGS.epochs, metavar="N", help="default: %(default)s"
-    )
-    parser.add_argument("--hold-out", action="store_true", help="do not train on the validation images")
+    add = parser.add_argument
+    add("--epochs", type=options.positive, default=SETTINGS.epochs, metavar="N", help="default: %(default)s")
+    add("--model", choices=tuple(MODELS), default="lenet5", help="default: %(default)s")
+    add("--hold-out", action="store_true", help="do not train on the validation images")
     parser.set_defaults(workers=1)  # one run at a time, on all cores
     given = parser.parse_args(arguments)
-    began = perf_counter()
     with options.reported(parser):
-        options.check(given)
-        found, splits = data.load(given.data, cache=given.cache)
-        if not given.hold_out:
-            splits, found = whole(splits), f"{found}; the validation images are trained on too"
-        print(found)
-        row = row_of(epochs=given.epochs)
-        source = f"{data.fingerprint(given.data)}, {'held out' if given.hold_out else 'whole'}"
-        made = jobs([row], options.seeds(given), Inputs(source, splits))
-        outcomes = run(train_and_test, made, (splits, None), Store(given.out / "runs"), options.cluster(given), _said)
-    summary = summarize(row, outcomes, splits)
-    results = options.configuration(given, found) | {"seconds": perf_counter() - began, "rows": [summary]}
-    write_json(given.out / "results.json", results)
-    print(_table(summary))
-    pieces = [*_pieces(results, outcomes, splits), *page.configuration(results)]
-    page.write(given.out, "LeNet-5 on small images", pieces)
-    print(f"written: results.json and report.html, in {given.out}")
+        row = row_of(given.model, epochs=given.epochs)
+        train_one(given, row, "LeNet-5 on small images", held_out=given.hold_out)
 
 
-def whole(splits: Splits) -> Splits:
-    """Return the splits with the validation images among those to train on."""
-    parts = [splits[part] for part in ("train", "val")]
-    return {**splits, "train": (np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]))}
-
-
-def row_of(*, epochs: int) -> Row:
+def row_of(model: str = "lenet5", *, epochs: int) -> Row:
     """Return the network with its settings and so many epochs."""
-    return replace(LENET5, settings=replace(SETTINGS, epochs=epochs))
-
-
-def _said(record: dict[str, Any]) -> str:
-    return f"validation {record['val']:.4f}"
-
-
-def _lines(summary: dict[str, Any]) -> list[list[str]]:
-    """Return the cells under `HEADER`: a line a seed, and the means."""
-    seeds = [
-        [str(record["seed"]), *(f"{record[part]:.4f}" for part in PARTS), f"{record['seconds']:.1f}"]
-        for record in summary["seeds"]
-    ]
-    return [*seeds, ["mean", *(cell(summary, part) for part in PARTS), ""]]
-
-
-def _table(summary: dict[str, Any]) -> str:
-    cells = [list(HEADER), *_lines(summary)]
-    lines = ["".join(f"{text:<18}" for text in line).rstrip() for line in cells]
-    low, high = summary["test_interval"]
-    size = f"{summary['parameters']:,} parameters, {summary['epochs']:.0f} epochs"
-    return "\n".join([*lines, f"95 % of the test accuracy: {low:.4f} to {high:.4f}; {size}"])
-
-
-def _pieces(results: dict[str, Any], outcomes: list[Outcome], splits: Splits) -> list[page.Piece]:
-    """Return the page: the table, the curves, and what the first seed's network looks for and gets wrong."""
-    summary, arrays = results["rows"][0], outcomes[0].arrays
-    images, labels = splits["test"]
-    outputs, filters = arrays["test_outputs"], draw_filters(arrays["first_weights"], images.shape[1:])
-    augmented = "Training figures are of images shifted at random, so they may lie below validation's."
-    panels = [panel(summary, what) for what in ("loss", "accuracy")]
-    made: list[page.Piece] = [
-        page.paragraph(f"{results['data']}. {summary['title']}, {summary['parameters']:,} parameters."),
-        page.table("Accuracies. The test images are read once, at the end.", HEADER, _lines(summary)),
-        page.Plate("curves", augmented, panels, "loss and accuracy over the epochs"),
-        page.Plate("filters", "The filters of the first layer.", [filters], "filters"),
-        page.Plate("confusion", "Which class is taken for which.", [draw_confusion(labels, outputs)], "confusions"),
-    ]
-    sheet = draw_mistakes(images, labels, outputs, class_names(results["options"]["data"], outputs.shape[1]))
-    if sheet is not None:
-        made.append(page.Plate("mistakes", "The most confident mistakes.", [sheet], "misclassified images"))
-    return made
+    row = MODELS[model]
+    return replace(row, settings=replace(row.settings, epochs=epochs))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import functional_nn as fnn
-from functional_nn import layers, models, optim
+from functional_nn import layers, losses, models, optim
 
 REPORT_BATCH = 128
 FEW_IMAGES = 10_000  # for training; below it the tuned batches are a quarter as large, so that there are enough steps
@@ -53,6 +53,7 @@ class Row:
     - `network(classes=...)`: the model; None is scikit-learn's one-layer Perceptron, which has no settings.
     - `frozen`: the convolutions keep their random start (the report's rows without "grad").
     - `on_features`: takes hand-made features in place of pixels where these are asked for.
+    - `loss`: what it is trained for; `smallest_wins`: its outputs are penalties, and the least is its answer.
     """
 
     name: str
@@ -61,6 +62,8 @@ class Row:
     settings: Settings | None = None
     frozen: bool = False
     on_features: bool = False
+    loss: losses.Loss = losses.softmax_cross_entropy
+    smallest_wins: bool = False
 
 
 def heavy_ball(rate: float, weight_decay: float = 0.0) -> optim.Transform:

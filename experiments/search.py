@@ -27,7 +27,7 @@ from experiments.rows import REPORTED, ROWS, TUNED, Row
 from experiments.runs import Job, run
 from experiments.store import Outcome, Store, code, write_json
 from experiments.the_report import records
-from experiments.training import LOSS, Splits, train
+from experiments.training import Splits, train
 from functional_nn import data
 
 EVERY = 10  # of the training images one in so many is held out
@@ -74,7 +74,8 @@ def held_out(splits: Splits) -> Splits:
 
 def attempt(trial: Trial, seed: int, splits: Splits, *, threads: int, progress: bool) -> Outcome:
     """Return what a trial reaches on the splits "train" and "val", as "reached"."""
-    trained = train(trial.as_row(), splits, seed=seed, threads=threads, progress=progress, validate=False)
+    row = trial.as_row()
+    trained = train(row, splits, seed=seed, threads=threads, progress=progress, validate=False)
     if trial.kind == "rates":
         theirs = records()[trial.row]["train_loss"]
         losses = [entry["loss"] for entry in trained.result.history]
@@ -84,7 +85,7 @@ def attempt(trial: Trial, seed: int, splits: Splits, *, threads: int, progress: 
             trained.model,
             trained.result.params,
             *splits["val"],
-            loss=LOSS,
+            loss=row.loss,
             transform=trained.transform,
             workers=threads,
         )

@@ -11,10 +11,9 @@ import numpy as np
 import functional_nn as fnn
 from experiments.rows import Row, Settings
 from experiments.store import Outcome
-from functional_nn import data, losses, optim
+from functional_nn import data, optim
 
 Splits = dict[str, tuple[np.ndarray, np.ndarray]]
-LOSS = losses.softmax_cross_entropy
 PARTS = ("train", "val", "test")
 
 
@@ -39,8 +38,9 @@ def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, 
         return _run_perceptron(row, splits, seed=seed, threads=threads)
     trained = train(row, splits, seed=seed, threads=threads, progress=progress)
     model, params = trained.model, trained.result.params
+    sign = -1.0 if row.smallest_wins else 1.0
     outputs = {
-        part: fnn.predict(model, params, splits[part][0], transform=trained.transform, workers=threads)
+        part: sign * fnn.predict(model, params, splits[part][0], transform=trained.transform, workers=threads)
         for part in PARTS
     }
     history = trained.result.history
@@ -74,7 +74,7 @@ def train(
         model,
         params,
         (inputs, labels),
-        loss=LOSS,
+        loss=row.loss,
         optimizer=_optimizer(settings, -(-len(inputs) // settings.batch_size)),
         epochs=settings.epochs,
         batch_size=settings.batch_size,

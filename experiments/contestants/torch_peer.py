@@ -20,6 +20,7 @@ class ChannelsLast(nn.Module):
         self.layer = layer
 
     def forward(self, x):
+        """Return the layer's output, channels second again."""
         return self.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 

@@ -154,6 +154,42 @@ def _pool(name: str) -> Row:
     return Row(make)
 
 
+def _grouped_conv2d(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    groups, kernel, dilation = _size(rng, 2, 3), _pair(rng, 1, 2), _pair(rng, 1, 2)
+    layer = library.layers.conv2d(groups * _size(rng, 1, 2), kernel, groups=groups, dilation=dilation)
+    return layer, (_size(rng, 3, 5), _size(rng, 3, 5), groups * _size(rng, 1, 2))
+
+
+def _features(rng: np.random.Generator, channels: int) -> tuple[int, ...]:
+    return (*_any_shape(rng)[:2], channels)
+
+
+def _layer_norm(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    return library.layers.layer_norm(0.1), _features(rng, _size(rng, 2, 4))
+
+
+def _group_norm(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    groups = _size(rng, 1, 3)
+    return library.layers.group_norm(groups, 0.1), _features(rng, groups * _size(rng, 2, 3))
+
+
+def _batch_norm(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    return library.layers.batch_norm(0.1), (_size(rng, 2, 4), _size(rng, 1, 4))
+
+
+def _dropout(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    return library.layers.dropout(float(rng.uniform(0.1, 0.6))), _any_shape(rng)
+
+
+def _reshape(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    shape = _any_shape(rng)
+    return library.layers.reshape(shape[::-1]), shape
+
+
+def _global_avg_pool(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    return library.layers.global_avg_pool(), _image(rng, (1, 1))
+
+
 def _flatten(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
     return library.layers.flatten(), _any_shape(rng)
 
@@ -200,6 +236,26 @@ def _mean_squared_error(library: Any, rng: np.random.Generator) -> tuple[Loss, n
     return library.losses.mean_squared_error, _frozen(rng.standard_normal(shape)), rng.standard_normal(shape)
 
 
+def _labels(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]:
+    """A loss of four classes, `loss(losses)`, with labels."""
+
+    def make(library: Any, rng: np.random.Generator) -> tuple[Loss, np.ndarray, np.ndarray]:
+        n = _size(rng)
+        return loss(library.losses), _frozen(2.0 * rng.standard_normal((n, 4))), rng.integers(0, 4, n)
+
+    return make
+
+
+def _rows(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]:
+    """A loss of numbers, `loss(losses)`, with targets from 0 to 1."""
+
+    def make(library: Any, rng: np.random.Generator) -> tuple[Loss, np.ndarray, np.ndarray]:
+        shape = (_size(rng), _size(rng, 2, 5))
+        return loss(library.losses), _frozen(2.0 * rng.standard_normal(shape)), rng.random(shape)
+
+    return make
+
+
 LAYERS: dict[str, Row] = {
     "sigmoid": _elementwise("sigmoid"),
     "tanh": _elementwise("tanh"),
@@ -211,6 +267,14 @@ LAYERS: dict[str, Row] = {
     "asinh_unit": _elementwise("asinh_unit"),
     "dense": Row(_dense),
     "conv2d": Row(_conv2d),
+    "conv2d in groups": Row(_grouped_conv2d),
+    "gelu": _elementwise("gelu"),
+    "layer_norm": Row(_layer_norm),
+    "group_norm": Row(_group_norm),
+    "batch_norm": Row(_batch_norm, draws=True),  # with a key its training pass is checked, and not inference's
+    "dropout": Row(_dropout, draws=True),
+    "reshape": Row(_reshape),
+    "global_avg_pool": Row(_global_avg_pool),
     "max_pool": _pool("max_pool"),
     "avg_pool": _pool("avg_pool"),
     "flatten": Row(_flatten),
@@ -223,5 +287,10 @@ LAYERS: dict[str, Row] = {
 LOSSES: dict[str, Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]] = {
     "softmax_cross_entropy": _softmax_cross_entropy,
     "mean_squared_error": _mean_squared_error,
+    "cross_entropy": _labels(lambda losses: losses.cross_entropy(0.2, (1.0, 2.0, 0.5, 3.0))),
+    "hinge": _labels(lambda losses: losses.hinge(0.7)),
+    "kl_divergence": _rows(lambda losses: losses.kl_divergence),
+    "sigmoid_cross_entropy": _rows(lambda losses: losses.sigmoid_cross_entropy),
+    "huber": _rows(lambda losses: losses.huber(0.8)),
 }
 SUBJECTS = (*LAYERS, *LOSSES)

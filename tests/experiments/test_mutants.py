@@ -32,9 +32,9 @@ def texts(kind):
 
 
 def test_every_public_layer_combinator_and_loss_is_a_subject():
-    public = {name for name in losses.__all__ if isinstance(getattr(losses, name), losses.Loss)}
-    assert set(subjects.LOSSES) == public
-    assert set(subjects.LAYERS) == set(layers.__all__) | COMBINATORS
+    assert set(subjects.LOSSES) == set(losses.__all__) - {"Loss", "labels_hit", "softmax"}
+    looked_up = {"embedding"}  # takes whole numbers, has no dx: tests/layers/test_lookup.py
+    assert set(subjects.LAYERS) == (set(layers.__all__) - looked_up) | COMBINATORS | {"conv2d in groups"}
     assert set(fnn.compose.__all__) - {"sequence"} == COMBINATORS
     assert set(subjects.SUBJECTS) == set(subjects.LAYERS) | set(subjects.LOSSES)
 

@@ -9,6 +9,7 @@ from functional_nn import optim, tree
 from tests.oracles.torch_table import OPTIMIZERS, needs_torch, tensor, torch
 
 TYPES = {"Transform", "Schedule"}
+WRAPPERS = {"masked", "accumulate", "parameter_average"}  # PyTorch has none: tests/optim/test_wrappers.py
 STEPS = 6
 
 
@@ -21,7 +22,18 @@ def follow(transform):
     return make
 
 
+def piecewise(rate, factor, boundaries):
+    return optim.sgd(optim.piecewise(tuple(rate * factor**i for i in range(len(boundaries) + 1)), boundaries))
+
+
 OURS = {
+    "rmsprop": optim.rmsprop,
+    "adagrad": optim.adagrad,
+    "scale_by_rms": follow(optim.scale_by_rms),
+    "scale_by_adagrad": follow(optim.scale_by_adagrad),
+    "exponential": lambda **settings: optim.sgd(optim.exponential(**settings)),
+    "piecewise": piecewise,
+    "one_cycle": lambda **settings: optim.sgd(optim.one_cycle(**settings)),
     "sgd": optim.sgd,
     "adam": optim.adam,
     "trace": follow(optim.trace),
@@ -58,7 +70,21 @@ def cosines(draw):
     return {"rate": draw(rates), "steps": steps, "warmup": warmup, "final": draw(st.floats(0.0, 0.1))}
 
 
+small = st.sampled_from([1e-8, 1e-3])
 SETTINGS = {
+    "rmsprop": st.fixed_dictionaries(
+        {"learning_rate": rates, "decay": fractions, "eps": small, "weight_decay": decays}
+    ),
+    "adagrad": st.fixed_dictionaries({"learning_rate": rates, "eps": small, "weight_decay": decays}),
+    "scale_by_rms": st.fixed_dictionaries({"learning_rate": rates, "decay": fractions, "eps": small}),
+    "scale_by_adagrad": st.fixed_dictionaries({"learning_rate": rates, "eps": small}),
+    "exponential": st.fixed_dictionaries({"rate": rates, "factor": fractions}),
+    "piecewise": st.fixed_dictionaries(
+        {"rate": rates, "factor": fractions, "boundaries": st.sampled_from([(1,), (2, 4), (1, 2, 5)])}
+    ),
+    "one_cycle": st.fixed_dictionaries(
+        {"rate": rates, "steps": st.integers(STEPS + 1, 12), "warmup": st.floats(0.2, 0.8)}
+    ),
     "sgd": momenta(),
     "adam": st.fixed_dictionaries({"learning_rate": rates, **adams, "weight_decay": decays}),
     "trace": st.fixed_dictionaries({"learning_rate": rates, "decay": fractions, "nesterov": st.booleans()}),
@@ -81,7 +107,7 @@ LIKE = {"c1": {"w": np.empty((2, 2, 1, 3)), "b": np.empty(3)}, "f2": [np.empty((
 
 
 def test_every_public_name_of_optim_that_makes_a_step_has_a_row():
-    assert set(OPTIMIZERS) == set(OURS) == set(SETTINGS) == set(optim.__all__) - TYPES
+    assert set(OPTIMIZERS) == set(OURS) == set(SETTINGS) == set(optim.__all__) - TYPES - WRAPPERS
 
 
 @needs_torch

@@ -41,10 +41,12 @@ def zero_pad(params, x, padding):
     return functional.pad(x, (0, 0, left, right, top, bottom))
 
 
-def conv2d(params, x, filters, kernel, stride=1, padding=0):
+def conv2d(params, x, filters, kernel, stride=1, padding=0, groups=1, dilation=1):
     x = channels_first(zero_pad({}, x, padding))
     w = params["w"].permute(3, 2, 0, 1).contiguous()  # one of PyTorch's kernels takes no other
-    return channels_last(functional.conv2d(x.contiguous(), w, params["b"], stride=pair(stride)))
+    return channels_last(
+        functional.conv2d(x.contiguous(), w, params["b"], stride=pair(stride), groups=groups, dilation=pair(dilation))
+    )
 
 
 def max_pool(params, x, window, stride=None):
@@ -59,6 +61,20 @@ def avg_pool(params, x, window, stride=None):
     )
 
 
+def norm(run):
+    """A norm of PyTorch's whose channels come second, whatever else there is."""
+
+    def layer(params, x, **arguments):
+        y = run(x.movedim(-1, 1) if x.ndim > 2 else x, params["w"], params["b"], **arguments)
+        return y.movedim(1, -1) if x.ndim > 2 else y
+
+    return layer
+
+
+def batch_norm(x, w, b, epsilon=1e-5):
+    return functional.batch_norm(x, None, None, w, b, training=True, eps=epsilon)
+
+
 LAYERS = {
     "sigmoid": lambda params, x: torch.sigmoid(x),
     "tanh": lambda params, x: torch.tanh(x),
@@ -70,6 +86,16 @@ LAYERS = {
     "asinh_unit": lambda params, x: torch.asinh(x) / 5.0 + 0.5,
     "dense": lambda params, x, units: functional.linear(x, params["w"].T, params["b"]),
     "conv2d": conv2d,
+    "gelu": lambda params, x: functional.gelu(x, approximate="tanh"),
+    "layer_norm": lambda params, x, epsilon=1e-5: functional.layer_norm(
+        x, x.shape[-1:], params["w"], params["b"], epsilon
+    ),
+    "group_norm": norm(lambda x, w, b, groups, epsilon=1e-5: torch.group_norm(x, groups, w, b, epsilon)),
+    "batch_norm": norm(batch_norm),
+    "dropout": lambda params, x, drop_rate: x * 1.0,  # in inference; what is drawn is nobody else's
+    "reshape": lambda params, x, shape: x.reshape(len(x), *shape),
+    "global_avg_pool": lambda params, x: x.mean(dim=(1, 2)),
+    "embedding": lambda params, x, entries, features: functional.embedding(x, params["w"]),
     "max_pool": max_pool,
     "avg_pool": avg_pool,
     "flatten": lambda params, x: x.reshape(len(x), -1),
@@ -79,6 +105,8 @@ LAYERS = {
 LOSSES = {
     "softmax_cross_entropy": lambda outputs, targets: functional.cross_entropy(outputs, targets),
     "mean_squared_error": lambda outputs, targets: functional.mse_loss(outputs, targets),
+    "kl_divergence": lambda outputs, targets: functional.kl_div(outputs.log_softmax(1), targets, reduction="batchmean"),
+    "sigmoid_cross_entropy": lambda outputs, targets: functional.binary_cross_entropy_with_logits(outputs, targets),
 }
 
 
@@ -147,7 +175,56 @@ def cosine(tensors, rate, steps, warmup, final):
     return scheduled(tensors, rate, make)
 
 
+def rmsprop(tensors, learning_rate, decay=0.99, eps=1e-8, momentum=0.0, weight_decay=0.0):
+    return decayed(
+        tensors,
+        torch.optim.RMSprop(tensors, learning_rate, alpha=decay, eps=eps, momentum=0.0),
+        learning_rate,
+        weight_decay,
+    )
+
+
+def adagrad(tensors, learning_rate, eps=1e-10, weight_decay=0.0):
+    return decayed(tensors, torch.optim.Adagrad(tensors, learning_rate, eps=eps), learning_rate, weight_decay)
+
+
+def decayed(tensors, optimizer, learning_rate, weight_decay):
+    """The optimizer's steps with decoupled decay by hand: PyTorch's own is not decoupled there."""
+
+    def step():
+        with torch.no_grad():
+            for p in tensors:
+                p.mul_(1.0 - learning_rate * weight_decay)
+        optimizer.step()
+
+    return step
+
+
+def exponential(tensors, rate, factor):
+    return scheduled(tensors, rate, lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, factor))
+
+
+def piecewise(tensors, rate, factor, boundaries):
+    return scheduled(
+        tensors, rate, lambda optimizer: torch.optim.lr_scheduler.MultiStepLR(optimizer, boundaries, factor)
+    )
+
+
+def one_cycle(tensors, rate, steps, warmup):
+    schedule = torch.optim.lr_scheduler.OneCycleLR
+    return scheduled(
+        tensors, rate, lambda optimizer: schedule(optimizer, rate, steps, pct_start=warmup, cycle_momentum=False)
+    )
+
+
 OPTIMIZERS = {
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "scale_by_rms": rmsprop,
+    "scale_by_adagrad": adagrad,
+    "exponential": exponential,
+    "piecewise": piecewise,
+    "one_cycle": one_cycle,
     "sgd": sgd,
     "adam": adam,
     "trace": lambda tensors, learning_rate, decay, nesterov: sgd(tensors, learning_rate, decay, nesterov),
