@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import functional_nn as fnn
 from functional_nn import layers, losses, optim
 from tests.oracles.torch_table import functional, needs_torch, tensor, torch
 
@@ -149,6 +150,35 @@ def sigmoid():
     x = np.array([-38.0, -40.0, -100.0])
     assert layers.sigmoid.apply({}, x).tolist() == [0.0, 0.0, 0.0]
     np.testing.assert_allclose(torch.sigmoid(torch.tensor(x)).numpy(), np.exp(x), rtol=1e-14)
+
+
+@claim("gelu")
+def gelu():
+    x = np.array([[0.5, -1.0, 2.0]])
+    y, theirs = layers.gelu.apply({}, x), torch.tensor(x)
+    np.testing.assert_allclose(y, functional.gelu(theirs, approximate="tanh").numpy(), atol=1e-15)
+    assert 1e-6 < np.abs(y - functional.gelu(theirs).numpy()).max() < 5e-4
+
+
+@claim("batch norm in inference")
+def inference_statistics():
+    x = RNG.standard_normal((12, 2)) + 5.0
+    known = fnn.statistics(layers.batch_norm(), {"w": np.ones(2), "b": np.zeros(2)}, x, batch_size=4)
+    np.testing.assert_allclose(known["mean"], x.mean(axis=0))
+    theirs = torch.nn.BatchNorm1d(2, dtype=torch.float64)
+    moving = 0.0
+    for i in range(0, 12, 4):
+        theirs(torch.tensor(x[i : i + 4]))
+        moving = 0.9 * moving + 0.1 * x[i : i + 4].mean(axis=0)
+    np.testing.assert_allclose(theirs.running_mean.numpy(), moving)
+
+
+@claim("batch norm of one example")
+def one_example():
+    params = {"w": np.ones(2), "b": np.zeros(2)}
+    assert not layers.batch_norm().vjp(params, np.ones((1, 2)))[0].any()
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        functional.batch_norm(torch.ones(1, 2), None, None, training=True)
 
 
 @claim("labels outside the classes")
