@@ -8,7 +8,7 @@ and judged on the other 10,000. The learning rate of 0.01 did best, and batches 
 trial came after a first reading of the test images, with batches of 128: 0.9937 in the mean of three seeds.) With the
 settings fixed, the networks train on all 60,000; `--hold-out` keeps the 10,000 apart, as the trials did.
 
-`--model lenet5_1998` trains the network as it was in 1998 instead, with its own loss; nothing about it was searched for.
+`--model lenet5_1998` trains the network as it was in 1998, with its own loss; none of its settings were searched.
 
 A run that was interrupted goes on where it was when it is started again with the same arguments.
 """
