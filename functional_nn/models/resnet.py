@@ -14,7 +14,7 @@ GROUPS = 8
 def small_resnet(classes: int = 10, width: int = 32) -> Layer:
     """Return a residual network for images (n, h, w, c), h and w divisible by 4: 154,738 parameters for 50 classes.
 
-    stem (conv 3x3, width; norm; SiLU; max 2) -> block of width -> block of 2 width, which halves height and width ->
+    stem (conv 3x3, width; max 2; norm; SiLU) -> block of width -> block of 2 width, which halves height and width ->
     block of 2 width -> mean over positions -> dense. A block is conv 3x3, norm, SiLU, conv 3x3, norm, added to its
     input (through a 1x1 convolution where the shape changes), then SiLU. `width` is a multiple of 8, the groups.
     """
@@ -22,9 +22,9 @@ def small_resnet(classes: int = 10, width: int = 32) -> Layer:
         raise ValueError(f"small_resnet: width is {width!r}, expected a multiple of {GROUPS}: the norm's groups")
     parts = {
         "stem": _conv(width, 3),
+        "s0": layers.max_pool(2),
         "n0": layers.group_norm(GROUPS),
         "a0": layers.silu,
-        "s0": layers.max_pool(2),
         "block1": _block(width, stride=1),
         "a1": layers.silu,
         "block2": _block(2 * width, stride=2),
