@@ -14,7 +14,7 @@ from experiments.rows import Row, Settings
 from experiments.single import train_one
 from functional_nn import models
 
-SETTINGS = Settings(3e-3, epochs=18, weight_decay=0.1, batch_size=64, shift=2)
+SETTINGS = Settings(3e-3, epochs=22, weight_decay=0.1, batch_size=64, shift=2)
 RESNET = Row("small_resnet", "a small residual network", models.small_resnet, SETTINGS)
 
 
