@@ -44,7 +44,7 @@ def check_vjp(
     seed : of the directions and cotangents; the same seed gives the same verdict. No other random state is used.
     method : "finite" for central differences over a ladder of steps, "complex" for the complex step, exact to the last
         digits, where `apply` computes with complex arrays and is analytic: of this library's layers, all without
-        kinks but softplus.
+        kinks but softplus and gelu.
     full : compare the whole Jacobian entry by entry, instead of along directions through all entries of an array.
 
     Raises
