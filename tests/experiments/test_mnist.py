@@ -55,3 +55,15 @@ def test_one_epoch_of_mnist_reaches_ninety_seven_percent(real_data, tmp_path):
     mnist.main(["--data", str(real_data("mnist")), "--out", str(tmp_path), "--epochs", "1", "--seeds", "1"])
     (row,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
     assert row["test"] > 0.97
+
+
+def test_lenet5_of_1998_is_trained_by_its_own_loss(tmp_path, capsys):
+    mnist.main(["--data", "digits", "--out", str(tmp_path), "--model", "lenet5_1998", "--epochs", "3", "--seeds", "1"])
+    (row,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert row["parameters"] == 60_000
+    assert row["test"] > 0.5  # far above chance: the smallest penalty is the answer
+
+
+def test_lenet5_of_1998_knows_ten_digits_only():
+    with pytest.raises(ValueError, match="ten outputs, one a digit; the data have 50 classes"):
+        mnist.lenet5_1998(50)

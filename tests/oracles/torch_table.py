@@ -111,16 +111,8 @@ LOSSES = {
 
 
 def sgd(tensors, learning_rate, momentum=0.0, nesterov=False, weight_decay=0.0):
-    """PyTorch's SGD; its own weight_decay is not decoupled, so the decay is made by hand."""
     optimizer = torch.optim.SGD(tensors, learning_rate, momentum=momentum, nesterov=nesterov)
-
-    def step():
-        with torch.no_grad():
-            for p in tensors:
-                p.mul_(1.0 - learning_rate * weight_decay)
-        optimizer.step()
-
-    return step
+    return decayed(tensors, optimizer, learning_rate, weight_decay)
 
 
 def adam(tensors, learning_rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0):
