@@ -152,9 +152,9 @@ def batch_vjp(
 def batch_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean (c,) and the variance (c,) of each channel of x (n, ..., c)."""
     axes = tuple(range(x.ndim - 1))
-    mean = _mean(x, axes)
+    mean = _mean(axes, x)
     centred = x - mean
-    return mean.reshape(-1), _mean(centred * centred, axes).reshape(-1)
+    return mean.reshape(-1), _mean(axes, centred, centred).reshape(-1)
 
 
 def _normalized(
@@ -163,8 +163,8 @@ def _normalized(
     """Normalize x, seen as `shape`, over `axes`, then scale and shift its channels."""
     w, dtype = params["w"], x.dtype
     z = x.reshape(shape)
-    z = z - _mean(z, axes)
-    inverse = 1.0 / np.sqrt(_mean(z * z, axes) + epsilon)
+    z = z - _mean(axes, z)
+    inverse = 1.0 / np.sqrt(_mean(axes, z, z) + epsilon)
     z *= inverse  # normalized
     normalized = z.reshape(x.shape)
     y = normalized * w
@@ -173,13 +173,13 @@ def _normalized(
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
         check_cotangent(name, dy, x.shape, dtype)
-        dparams = {"w": (dy * normalized).sum(axis=but_channels), "b": dy.sum(axis=but_channels)}
+        dparams = {"w": _sum(but_channels, dy, normalized), "b": _sum(but_channels, dy)}
         if not wrt_x:
             return dparams, None
         dz = (dy * w).reshape(shape)
         # dx = inverse (dz - mean(dz) - z mean(dz z)): what moves the mean or the scale is taken out
-        along = _mean(dz * z, axes)
-        dz -= _mean(dz, axes)
+        along = _mean(axes, dz, z)
+        dz -= _mean(axes, dz)
         dz -= z * along
         dz *= inverse
         return dparams, dz.reshape(x.shape)
@@ -187,12 +187,17 @@ def _normalized(
     return y, pullback
 
 
-def _mean(z: np.ndarray, axes: Axes) -> np.ndarray:
-    """Return the mean over axes, which stay with length 1; of no entries it is 0."""
-    entries = max(1, math.prod(z.shape[axis] for axis in axes))
-    total = np.add.reduce(z, axis=axes, keepdims=True)
-    total *= 1.0 / entries
-    return total
+def _mean(axes: Axes, *arrays: np.ndarray) -> np.ndarray:
+    """Return the mean of the arrays' product over axes, which stay with length 1; of no entries it is 0."""
+    total = np.expand_dims(_sum(axes, *arrays), axes)
+    return total * (1.0 / max(1, math.prod(arrays[0].shape[axis] for axis in axes)))
+
+
+def _sum(axes: Axes, *arrays: np.ndarray) -> np.ndarray:
+    """Return the sum of the arrays' product over axes; einsum makes no array of it, and is fast in any memory order."""
+    every = list(range(arrays[0].ndim))
+    operands = [part for array in arrays for part in (array, every)]
+    return np.asarray(np.einsum(*operands, [axis for axis in every if axis not in axes]))
 
 
 def _check(name: str, params: Params, x: np.ndarray, more: frozenset[str] = frozenset()) -> None:
