@@ -20,10 +20,14 @@ def test_examples_run_in_order_and_print_what_they_promise(capsys: pytest.Captur
     namespace: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)
-    accuracy, printed_layer, *error = capsys.readouterr().out.splitlines()
+    accuracy, printed_layer, *more = capsys.readouterr().out.splitlines()
     assert float(accuracy) > 0.95
     assert printed_layer == "conv2d(6, 5, padding=2)"
-    assert error == blocks("text")[0].splitlines()
+    error = blocks("text")[0].splitlines()
+    summary, printed_error = more[: -len(error)], more[-len(error) :]
+    assert summary[0].split() == ["path", "layer", "output", "parameters", "multiply-adds", "bytes", "kept"]
+    assert summary[-1].split()[0] == "small_resnet"
+    assert printed_error == error
 
 
 def test_readme_opens_with_the_two_commands_and_the_gate_runs_the_second() -> None:

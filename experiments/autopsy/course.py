@@ -18,7 +18,7 @@ from experiments.autopsy.variants import Budget, Variant
 from experiments.defects import DEFECTS, loss_with_defects, with_defects
 from experiments.defects.centring import centred_by
 from experiments.store import Outcome
-from experiments.training import LOSS, PARTS, Splits, count_classes
+from experiments.training import PARTS, Splits, count_classes
 from functional_nn import data, keys, losses, optim, tree
 
 
@@ -78,7 +78,7 @@ def compared(subject: Subject, params: Any, x: np.ndarray, labels: np.ndarray) -
     of the difference over that of the true gradient. The cosine of a gradient that is zero counts as 0.
     """
     _, found = fnn.value_and_grad(subject.model, subject.loss)(params, x, labels)
-    _, true = fnn.value_and_grad(subject.right, LOSS)(params, x, labels)
+    _, true = fnn.value_and_grad(subject.right, losses.softmax_cross_entropy)(params, x, labels)
     pairs = {name: (_flat(found[name]), _flat(true[name])) for name in params}
     whole = _flat(found), _flat(true)
     if not all(np.isfinite(vector).all() for vector in whole):
@@ -130,7 +130,7 @@ def _scores(subject: Subject, params: Any, splits: Splits) -> dict[str, Any]:
     rightly = fnn.predict(subject.model, params, images, transform=right, workers=1)
     hits = {part: float(losses.labels_hit(outputs[part], splits[part][1]).mean()) for part in PARTS}
     return hits | {
-        "test_loss": _finite(LOSS.apply(outputs["test"], labels)),
+        "test_loss": _finite(losses.softmax_cross_entropy.apply(outputs["test"], labels)),
         "test_alone": float(losses.labels_hit(one_by_one, labels).mean()),
         "test_changed": float((rightly.argmax(axis=1) != outputs["test"].argmax(axis=1)).mean()),
     }

@@ -12,7 +12,6 @@ import numpy as np
 from experiments.autopsy.verdicts import LARGE_LOGITS, ruling_on_large_logits
 from experiments.defects import loss_with_defects
 from experiments.defects.cross_entropy import naive_softmax
-from experiments.training import LOSS
 from functional_nn import losses
 
 DTYPES = (np.float32, np.float64, np.longdouble)
@@ -29,7 +28,7 @@ def overflow() -> dict[str, Any]:
         "bits_of_longdouble": 1 + np.finfo(np.longdouble).nexp + np.finfo(np.longdouble).nmant,
         "logits_checked": LARGE_LOGITS,
         "naive": str(ruling_on_large_logits(loss_with_defects(["9"]))),
-        "right": str(ruling_on_large_logits(LOSS)),
+        "right": str(ruling_on_large_logits(losses.softmax_cross_entropy)),
         "seconds": {
             "naive": _seconds(lambda: naive_softmax(logits)),
             "right": _seconds(lambda: losses.softmax(logits)),
