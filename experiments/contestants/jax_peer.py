@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from experiments.contestants.works import NETWORKS, SHAPES, Work
+from experiments.contestants.works import NETWORKS, RATE, SHAPES, Work
 
 
 def _conv(p, x, padding="VALID"):
@@ -70,7 +70,7 @@ def prepare(work: Work) -> Callable[[], None]:
     @jax.jit
     def train(p, v):
         v = jax.tree.map(lambda v, g: 0.9 * v + g, v, jax.grad(loss)(p))
-        return jax.tree.map(lambda p, v: p - 0.01 * v, p, v), v
+        return jax.tree.map(lambda p, v: p - RATE * v, p, v), v
 
     infer = jax.jit(forward)
 

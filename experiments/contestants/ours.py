@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 import functional_nn as fnn
-from experiments.contestants.works import LAYERS, NETWORKS, SHAPES, Work
+from experiments.contestants.works import LAYERS, NETWORKS, RATE, SHAPES, Work
 from functional_nn import losses, optim
 
 
@@ -29,12 +29,12 @@ def stepper(model: fnn.Layer, shape: tuple[int, ...], work: Work) -> Callable[[]
     if work.mode == "infer":
         return lambda: fnn.predict(model, params, x)
     if work.mode == "epoch":
-        options = {"loss": losses.softmax_cross_entropy, "optimizer": optim.sgd(0.01, momentum=0.9)}
+        options = {"loss": losses.softmax_cross_entropy, "optimizer": optim.sgd(RATE, momentum=0.9)}
         return lambda: fnn.fit(
             model, params, (x, labels), **options, epochs=1, batch_size=work.batch, seed=0, progress=False
         )
     loss_and_grad = fnn.data_parallel(fnn.value_and_grad(model, losses.softmax_cross_entropy))
-    optimizer = optim.sgd(0.01, momentum=0.9)
+    optimizer = optim.sgd(RATE, momentum=0.9)
     state = optimizer.init(params)
 
     def step() -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from experiments.contestants.works import CLASSES, Work
+from experiments.contestants.works import CLASSES, RATE, Work
 
 
 def prepare(work: Work) -> Callable[[], None]:
     """Return the function that takes one step."""
     x, labels = work.draw()
-    model = MLPClassifier((64,), activation="logistic", solver="sgd", learning_rate_init=0.01, batch_size=work.batch)
+    model = MLPClassifier((64,), activation="logistic", solver="sgd", learning_rate_init=RATE, batch_size=work.batch)
     classes = np.arange(CLASSES)
     return lambda: model.partial_fit(x, labels, classes=classes)

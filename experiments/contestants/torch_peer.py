@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from experiments.contestants.works import CLASSES, Work
+from experiments.contestants.works import CLASSES, RATE, Work
 
 
 class ChannelsLast(nn.Module):
@@ -55,7 +55,7 @@ def prepare(work: Work, compiled: bool = False) -> Callable[[], None]:
     """Return the function that takes one step."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = NETWORKS[work.network]()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9)
     run = torch.compile(model) if compiled else model
     drawn, labels = work.draw()
     x = torch.from_numpy(drawn)

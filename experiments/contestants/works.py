@@ -12,6 +12,7 @@ from functional_nn import layers, models
 
 CLASSES = 50
 EPOCH = 25_000
+RATE = 1e-6  # so small that thousands of steps on one batch do not end in denormal gradients, which are slow
 LAYERS = ("group_norm", "layer_norm", "batch_norm", "dropout")  # each between an image and its mean, and a dense layer
 SHAPES = {
     **dict.fromkeys(("lenet5", "improved", "wide"), (32, 32, 3)),
