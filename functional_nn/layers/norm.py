@@ -14,6 +14,7 @@ those of the whole training set, the parameters `mean` and `var` that `fnn.stati
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from functional_nn.layers._arguments import count, positive
 
 NAMES = frozenset({"w", "b"})
 STATISTICS = frozenset({"mean", "var"})
-Axes = tuple[int, ...]
+EXAMPLES, MEMBERS = 0, -1  # axes of x (n, ..., groups, members)
 
 
 def layer_norm(epsilon: float = 1e-5) -> Layer:
@@ -94,7 +95,7 @@ def layer_vjp(
 ) -> tuple[np.ndarray, Pullback]:
     """Return y and the pullback, which keeps the normalized x."""
     _check("layer_norm", params, x)
-    return _normalized("layer_norm", params, x, x.shape, (x.ndim - 1,), epsilon, wrt_x)
+    return _by_vector(params, x, epsilon, wrt_x)
 
 
 def group_init(rng: np.random.Generator, input_shape: Shape, *, groups: int) -> Params:
@@ -120,9 +121,8 @@ def group_vjp(
 ) -> tuple[np.ndarray, Pullback]:
     """Return y and the pullback, which keeps the normalized x."""
     _check("group_norm", params, x)
-    *front, channels = group_output_shape(x.shape[1:], groups=groups)
-    shape = (len(x), *front, groups, channels // groups)
-    return _normalized("group_norm", params, x, shape, (*range(1, x.ndim - 1), x.ndim), epsilon, wrt_x)
+    group_output_shape(x.shape[1:], groups=groups)
+    return _by_channel("group_norm", params, x, groups, MEMBERS, epsilon, wrt_x)
 
 
 def batch_apply(params: Params, x: np.ndarray, *, epsilon: float = 1e-5) -> np.ndarray:
@@ -146,7 +146,7 @@ def batch_vjp(
         message = "statistics serve inference and are not trained: train the parameters that they were added to"
         raise StructureError("batch_norm", message, (min(found),))
     _check("batch_norm", params, x)
-    return _normalized("batch_norm", params, x, x.shape, tuple(range(x.ndim - 1)), epsilon, wrt_x)
+    return _by_channel("batch_norm", params, x, x.shape[-1], EXAMPLES, epsilon, wrt_x)
 
 
 def batch_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -157,43 +157,103 @@ def batch_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean.reshape(-1), _mean(axes, centred, centred).reshape(-1)
 
 
-def _normalized(
-    name: str, params: Params, x: np.ndarray, shape: Shape, axes: Axes, epsilon: float, wrt_x: bool
-) -> tuple[np.ndarray, Pullback]:
-    """Normalize x, seen as `shape`, over `axes`, then scale and shift its channels."""
-    w, dtype = params["w"], x.dtype
-    z = x.reshape(shape)
-    z = z - _mean(axes, z)
-    inverse = 1.0 / np.sqrt(_mean(axes, z, z) + epsilon)
+def _by_vector(params: Params, x: np.ndarray, epsilon: float, wrt_x: bool) -> tuple[np.ndarray, Pullback]:
+    """Normalize each vector of channels, then scale and shift."""
+    w, dtype, channels = params["w"], x.dtype, (x.ndim - 1,)
+    z = x - _mean(channels, x)
+    inverse = 1.0 / np.sqrt(_mean(channels, z, z) + epsilon)
     z *= inverse  # normalized
-    normalized = z.reshape(x.shape)
-    y = normalized * w
+    y = z * w
     y += params["b"]
-    but_channels = tuple(range(x.ndim - 1))
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
-        check_cotangent(name, dy, x.shape, dtype)
-        dparams = {"w": _sum(but_channels, dy, normalized), "b": _sum(but_channels, dy)}
+        check_cotangent("layer_norm", dy, z.shape, dtype)
+        positions = range(z.ndim - 1)
+        dparams = {"w": _sum(positions, dy, z), "b": _sum(positions, dy)}
         if not wrt_x:
             return dparams, None
-        dz = (dy * w).reshape(shape)
-        # dx = inverse (dz - mean(dz) - z mean(dz z)): what moves the mean or the scale is taken out
-        along = _mean(axes, dz, z)
-        dz -= _mean(axes, dz)
-        dz -= z * along
+        # dx = inverse (dz - mean(dz) - z mean(dz z)), dz = w dy: what moves the mean or the scale is taken out
+        dz = dy * w
+        moment = _mean(channels, dz, z)
+        dz -= _mean(channels, dz)
+        dz -= z * moment
         dz *= inverse
-        return dparams, dz.reshape(x.shape)
+        return dparams, dz
 
     return y, pullback
 
 
-def _mean(axes: Axes, *arrays: np.ndarray) -> np.ndarray:
-    """Return the mean of the arrays' product over axes, which stay with length 1; of no entries it is 0."""
-    total = np.expand_dims(_sum(axes, *arrays), axes)
-    return total * (1.0 / max(1, math.prod(arrays[0].shape[axis] for axis in axes)))
+def _by_channel(
+    name: str, params: Params, x: np.ndarray, groups: int, together: int, epsilon: float, wrt_x: bool
+) -> tuple[np.ndarray, Pullback]:
+    """Normalize by statistics over the positions and one axis more, then scale and shift.
+
+    `together` is that axis of x (n, ..., groups, members): EXAMPLES or MEMBERS.
+    """
+    dtype, x_shape = x.dtype, x.shape
+    shape = (*x_shape[:-1], groups, x_shape[-1] // groups)
+    x = x.reshape(shape)
+    w, b = (params[entry].reshape(shape[-2:]) for entry in "wb")
+    share = 1.0 / max(1, math.prod(shape[1:-2]) * shape[together])
+
+    def mean(sums: np.ndarray) -> np.ndarray:
+        return np.add.reduce(sums, axis=together, keepdims=True) * share
+
+    z = x - _along(x, mean(_over_positions(x)))
+    inverse = 1.0 / np.sqrt(mean(_over_positions(z, z)) + epsilon)
+    scale = inverse * w
+    y = z * _along(z, scale)
+    y += _along(z, b)
+
+    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+        check_cotangent(name, dy, x_shape, dtype)
+        dy = dy.reshape(shape)
+        sums, moments = _over_positions(dy), _over_positions(dy, z)
+        dparams = {"w": (moments * inverse).sum(0).reshape(-1), "b": sums.sum(0).reshape(-1)}
+        if not wrt_x:
+            return dparams, None
+        # dx = dv - mean(dv) - inverse^2 z mean(dv z), dv = scale dy: as for a vector
+        dx = dy * _along(z, scale)
+        dx -= z * _along(z, inverse * (inverse * mean(scale * moments)))
+        dx -= _along(z, mean(scale * sums))
+        return dparams, dx.reshape(x_shape)
+
+    return y.reshape(x_shape), pullback
 
 
-def _sum(axes: Axes, *arrays: np.ndarray) -> np.ndarray:
+def _over_positions(*arrays: np.ndarray) -> np.ndarray:
+    """Return the sum (n, 1, ..., groups, members) of one array (n, ..., groups, members), or of the product of two.
+
+    The first axis of positions is summed in long runs of memory, whatever its order; little is left for the others.
+    """
+    first, axes = arrays[0], range(arrays[0].ndim)
+    if first.ndim == 3:
+        return np.multiply(*arrays) if len(arrays) == 2 else first
+    if len(arrays) == 2:
+        total = np.asarray(np.einsum(first, axes, arrays[1], axes, [0, *axes[2:]]))[:, np.newaxis]
+    else:
+        total = np.add.reduce(first, axis=1, keepdims=True)
+    return total if first.ndim == 4 else np.add.reduce(total, axis=tuple(axes[2:-2]), keepdims=True)
+
+
+def _along(x: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return values, which broadcast over x (n, ..., groups, members), so that they do it fast.
+
+    They are repeated along all axes but the first of the positions, so that NumPy takes long runs of memory at a time.
+    """
+    if x.ndim < 5:
+        return values
+    repeated = np.empty_like(x[:, :1])  # in x's order of memory
+    repeated[...] = values
+    return repeated
+
+
+def _mean(axes: tuple[int, ...], *arrays: np.ndarray) -> np.ndarray:
+    """Return the mean of the arrays' product over axes, which stay with length 1."""
+    return np.expand_dims(_sum(axes, *arrays), axes) * (1.0 / math.prod(arrays[0].shape[axis] for axis in axes))
+
+
+def _sum(axes: Sequence[int], *arrays: np.ndarray) -> np.ndarray:
     """Return the sum of the arrays' product over axes; einsum makes no array of it, and is fast in any memory order."""
     every = list(range(arrays[0].ndim))
     operands = [part for array in arrays for part in (array, every)]
