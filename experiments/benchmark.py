@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.contestants.works import LAYERS, Work
+from experiments.contestants.works import ALONE, LAYERS, Work
 from experiments.profile_by_part import profile, show
 from experiments.ratios import draw_ratios
 from experiments.stopwatch import Contestant, alternate
@@ -31,7 +31,7 @@ WORKS = [
     *(Work("perceptron", "train", n) for n in BATCHES),
     Work("perceptron", "epoch", 128),
     Work("wide", "train", 64),
-    *(Work(layer, "train", 128) for layer in LAYERS),
+    *(Work(layer, "train", 128) for layer in (*LAYERS, *ALONE)),
 ]
 
 
@@ -102,7 +102,7 @@ def _row(work: Work, peer: str, ours: list[float], theirs: list[float]) -> dict[
         "ours_ms": 1e3 * median(ours), "theirs_ms": 1e3 * median(theirs), "ratio": median(ours) / median(theirs),
     }  # fmt: skip
     print(
-        f"{work.network:<11}{work.mode:<6}{work.batch:>5}  {peer:<27}{row['ratio']:7.3f}"
+        f"{work.network:<17}{work.mode:<6}{work.batch:>5}  {peer:<27}{row['ratio']:7.3f}"
         f"  ({row['ours_ms']:.3f} / {row['theirs_ms']:.3f} ms)",
         flush=True,
     )
@@ -111,7 +111,7 @@ def _row(work: Work, peer: str, ours: list[float], theirs: list[float]) -> dict[
 
 def _does(peer: str, work: Work) -> bool:
     """scikit-learn's classifier is the perceptron's peer, alone by the epoch; single layers are PyTorch's too."""
-    if work.network in LAYERS:
+    if work.network in (*LAYERS, *ALONE):
         return peer in ("torch", "torch.compile")
     return peer == "sklearn" and work.network == "perceptron" if work.mode == "epoch" or peer == "sklearn" else True
 

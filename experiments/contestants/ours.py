@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 import functional_nn as fnn
-from experiments.contestants.works import LAYERS, NETWORKS, RATE, SHAPES, Work
+from experiments.contestants.works import ALONE, NETWORKS, RATE, SHAPES, Work
 from functional_nn import losses, optim
 
 
@@ -25,7 +25,7 @@ def stepper(model: fnn.Layer, shape: tuple[int, ...], work: Work) -> Callable[[]
     """Return the function that takes one step of `model`."""
     x, labels = work.draw()
     params = model.init(np.random.default_rng(0), shape)
-    x = in_memory_order(x) if work.network in LAYERS else x
+    x = in_memory_order(x) if work.network in ALONE else x
     if work.mode == "infer":
         return lambda: fnn.predict(model, params, x)
     if work.mode == "epoch":

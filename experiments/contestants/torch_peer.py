@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -24,8 +25,20 @@ class ChannelsLast(nn.Module):
         return self.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-def around(layer):
-    return nn.Sequential(layer, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, CLASSES))
+LAYERS = {
+    "group_norm": lambda: nn.GroupNorm(8, 32),
+    "layer_norm": lambda: ChannelsLast(nn.LayerNorm(32)),
+    "batch_norm": lambda: nn.BatchNorm2d(32),
+    "dropout": lambda: nn.Dropout(0.5),
+}
+
+
+def after_convolution(layer):
+    return nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), *alone(layer))
+
+
+def alone(layer):
+    return nn.Sequential(layer(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, CLASSES))
 
 
 NETWORKS = {
@@ -44,10 +57,8 @@ NETWORKS = {
         nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(8192, CLASSES),
     ),
-    "group_norm": lambda: around(nn.GroupNorm(8, 32)),
-    "layer_norm": lambda: around(ChannelsLast(nn.LayerNorm(32))),
-    "batch_norm": lambda: around(nn.BatchNorm2d(32)),
-    "dropout": lambda: around(nn.Dropout(0.5)),
+    **{name: partial(after_convolution, layer) for name, layer in LAYERS.items()},
+    **{f"{name} alone": partial(alone, layer) for name, layer in LAYERS.items()},
 }  # fmt: skip
 
 

@@ -13,11 +13,18 @@ from functional_nn import layers, models
 CLASSES = 50
 EPOCH = 25_000
 RATE = 1e-6  # so small that thousands of steps on one batch do not end in denormal gradients, which are slow
-LAYERS = ("group_norm", "layer_norm", "batch_norm", "dropout")  # each between an image and its mean, and a dense layer
+LAYERS = {  # each on (16, 16, 32), after a convolution and alone
+    "group_norm": layers.group_norm(8),
+    "layer_norm": layers.layer_norm(),
+    "batch_norm": layers.batch_norm(),
+    "dropout": layers.dropout(0.5),
+}
+ALONE = tuple(f"{name} alone" for name in LAYERS)
 SHAPES = {
     **dict.fromkeys(("lenet5", "improved", "wide"), (32, 32, 3)),
     "perceptron": (408,),
-    **dict.fromkeys(LAYERS, (16, 16, 32)),
+    **dict.fromkeys(LAYERS, (16, 16, 3)),
+    **dict.fromkeys(ALONE, (16, 16, 32)),
 }
 
 
@@ -47,18 +54,21 @@ def wide_network() -> fnn.Layer:
     )  # fmt: skip
 
 
-def around(layer: fnn.Layer) -> fnn.Layer:
-    """Return the layer before each image's mean and a dense layer: what it costs in a network."""
+def after_convolution(layer: fnn.Layer) -> fnn.Layer:
+    """Return a convolution 3x3 of 32 channels, the layer, each image's mean and a dense layer."""
+    return fnn.serial(conv=layers.conv2d(32, 3, padding=1), **dict(alone(layer).parts))
+
+
+def alone(layer: fnn.Layer) -> fnn.Layer:
+    """Return the layer before each image's mean and a dense layer: it need not return the gradient of its input."""
     return fnn.serial(layer=layer, mean=layers.global_avg_pool(), output=layers.dense(CLASSES))
 
 
 NETWORKS = {
-    "lenet5": lambda: models.lenet5(CLASSES),
-    "improved": lambda: models.improved_lenet5(CLASSES),
-    "perceptron": lambda: models.two_layer_perceptron(64, CLASSES),
+    "lenet5": partial(models.lenet5, CLASSES),
+    "improved": partial(models.improved_lenet5, CLASSES),
+    "perceptron": partial(models.two_layer_perceptron, 64, CLASSES),
     "wide": wide_network,
-    "group_norm": lambda: around(layers.group_norm(8)),
-    "layer_norm": lambda: around(layers.layer_norm()),
-    "batch_norm": lambda: around(layers.batch_norm()),
-    "dropout": lambda: around(layers.dropout(0.5)),
+    **{name: partial(after_convolution, layer) for name, layer in LAYERS.items()},
+    **{name: partial(alone, layer) for name, layer in zip(ALONE, LAYERS.values(), strict=True)},
 }
