@@ -226,14 +226,14 @@ def _over_positions(*arrays: np.ndarray) -> np.ndarray:
 
     The first axis of positions is summed in long runs of memory, whatever its order; little is left for the others.
     """
-    first, axes = arrays[0], range(arrays[0].ndim)
+    first = arrays[0]
     if first.ndim == 3:
         return np.multiply(*arrays) if len(arrays) == 2 else first
     if len(arrays) == 2:
-        total = np.asarray(np.einsum(first, axes, arrays[1], axes, [0, *axes[2:]]))[:, np.newaxis]
+        total = np.asarray(np.einsum("np...,np...->n...", *arrays))[:, np.newaxis]
     else:
         total = np.add.reduce(first, axis=1, keepdims=True)
-    return total if first.ndim == 4 else np.add.reduce(total, axis=tuple(axes[2:-2]), keepdims=True)
+    return total if first.ndim == 4 else np.add.reduce(total, axis=tuple(range(2, total.ndim - 2)), keepdims=True)
 
 
 def _along(x: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -249,8 +249,9 @@ def _along(x: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _mean(axes: tuple[int, ...], *arrays: np.ndarray) -> np.ndarray:
-    """Return the mean of the arrays' product over axes, which stay with length 1."""
-    return np.expand_dims(_sum(axes, *arrays), axes) * (1.0 / math.prod(arrays[0].shape[axis] for axis in axes))
+    """Return the mean of the arrays' product over axes, which stay with length 1; of no entries it is 0."""
+    total = np.expand_dims(_sum(axes, *arrays), axes)
+    return total * (1.0 / max(1, math.prod(arrays[0].shape[axis] for axis in axes)))
 
 
 def _sum(axes: Sequence[int], *arrays: np.ndarray) -> np.ndarray:
