@@ -119,7 +119,7 @@ def group_apply(params: Params, x: np.ndarray, *, groups: int, epsilon: float = 
 def group_vjp(
     params: Params, x: np.ndarray, *, groups: int, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
 ) -> tuple[np.ndarray, Pullback]:
-    """Return y and the pullback, which keeps the normalized x."""
+    """Return y and the pullback, which keeps x less its mean."""
     _check("group_norm", params, x)
     group_output_shape(x.shape[1:], groups=groups)
     return _by_channel("group_norm", params, x, groups, MEMBERS, epsilon, wrt_x)
@@ -141,7 +141,7 @@ def batch_apply(params: Params, x: np.ndarray, *, epsilon: float = 1e-5) -> np.n
 def batch_vjp(
     params: Params, x: np.ndarray, *, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
 ) -> tuple[np.ndarray, Pullback]:
-    """Return y under the batch's own statistics, and the pullback, through them too; it keeps the normalized x."""
+    """Return y under the batch's own statistics, and the pullback, through them too; it keeps x less its mean."""
     if found := STATISTICS & params.keys():
         message = "statistics serve inference and are not trained: train the parameters that they were added to"
         raise StructureError("batch_norm", message, (min(found),))
