@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from experiments.contestants.works import ALONE, LAYERS, Work
-from experiments.profile_by_part import profile, show
+from experiments.profile_by_part import on_threads, profile, show
 from experiments.ratios import draw_ratios
 from experiments.stopwatch import Contestant, alternate
 from experiments.the_limit import growth, import_ms, peak_memory, sgemm_rate, step_multiply_adds
@@ -53,6 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
     for network in ("lenet5", "improved"):
         results[f"profile of {network}"] = profile(network)
         print(show(network, results[f"profile of {network}"]))
+        results[f"threads of {network}"] = threads = on_threads(network)
+        for name, (ms, worked) in threads.items():
+            print(f"  on {name}, {ms:.2f} ms a chunk, {worked:.2f} ms of processor time")
     (options.out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     draw_ratios(rows, options.out / "ratios.png")
     print(f"written: {options.out}/results.json and ratios.png")

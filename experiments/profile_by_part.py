@@ -1,9 +1,10 @@
-"""What a training step's time goes into: each part of a model, forward and backward, on one thread."""
+"""What a training step's time goes into: each part of a model on one thread, and a chunk on one thread and on two."""
 
 from __future__ import annotations
 
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -30,6 +31,31 @@ def profile(network: str, steps: int = 40) -> dict[str, tuple[float, float]]:
             totals.append(perf_counter() - began)
     parts = {name: (1e3 * median(f), 1e3 * median(b or [0.0])) for name, (f, b) in records.items()}
     return {**parts, "whole": (1e3 * median(totals), 0.0)}
+
+
+def on_threads(network: str, steps: int = 100) -> dict[str, tuple[float, float]]:
+    """Return what a chunk takes, {"1 thread": (ms, of processor time), "2 threads": ...}, medians."""
+    model, (x, labels) = NETWORKS[network](), Work(network, "train", 2 * CHUNK).draw()
+    params = model.init(np.random.default_rng(0), x.shape[1:])
+    whole = fnn.value_and_grad(model, losses.softmax_cross_entropy)
+    taken: list[tuple[float, float]] = []
+
+    def timed(*arguments: Any, key: Any = None) -> Any:
+        began, worked = perf_counter(), thread_time()
+        result = whole(*arguments, key=key)
+        taken.append((1e3 * (perf_counter() - began), 1e3 * (thread_time() - worked)))
+        return result
+
+    medians = {}
+    for workers in (1, 2):
+        step = fnn.data_parallel(timed, workers=workers, chunk=CHUNK)
+        step(params, x, labels)
+        taken.clear()
+        for _ in range(steps):
+            step(params, x, labels)
+        passed, worked = zip(*taken, strict=True)
+        medians[f"{workers} thread{'s'[: workers - 1]}"] = (median(passed), median(worked))
+    return medians
 
 
 def _record(

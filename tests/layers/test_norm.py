@@ -1,6 +1,5 @@
 """Norms by hand: over what they normalize, and batch norm's two forms."""
 
-import itertools
 import math
 
 import numpy as np
@@ -49,28 +48,6 @@ def test_a_far_mean_does_not_cancel_the_variance():
     x = (X + 1e4).astype(np.float32)
     for layer in (layers.layer_norm(), layers.group_norm(2), layers.batch_norm()):
         np.testing.assert_allclose(plain(layer, x), plain(layer, x.astype(np.float64)), atol=2e-3)
-
-
-def test_a_far_mean_does_not_cancel_the_gradients():
-    x, dy = (X + 1e4).astype(np.float32), np.random.default_rng(1).standard_normal(X.shape)
-    for layer in (layers.layer_norm(), layers.group_norm(2), layers.batch_norm()):
-        single, double = (
-            layer.vjp({"w": np.full(8, 0.5, dtype), "b": np.ones(8, dtype)}, x.astype(dtype))[1](dy.astype(dtype))
-            for dtype in (np.float32, np.float64)
-        )
-        for (path, rough), (_, exact) in zip(tree.items(single), tree.items(double), strict=True):
-            np.testing.assert_allclose(rough, exact, atol=1e-3 * np.abs(exact).max(), err_msg=path)
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4)))[::5], ids=str)
-def test_norms_are_the_same_in_every_order_of_memory(order):
-    elsewhere = np.ascontiguousarray(X.transpose(order)).transpose(np.argsort(order))
-    for layer in (layers.layer_norm(), layers.group_norm(2), layers.batch_norm()):
-        params = {"w": np.linspace(1, 2, 8), "b": np.linspace(0, 1, 8)}
-        (y, pullback), (expected, its_pullback) = layer.vjp(params, elsewhere), layer.vjp(params, X)
-        np.testing.assert_allclose(y, expected, atol=1e-13)
-        for mine, its in zip(tree.leaves(pullback(X)), tree.leaves(its_pullback(X)), strict=True):
-            np.testing.assert_allclose(mine, its, atol=1e-12)
 
 
 def test_groups_that_do_not_divide_the_channels_are_refused():
