@@ -1,17 +1,33 @@
 """Functional neural networks in pure NumPy."""
 
+import importlib
+from typing import Any
+
 from functional_nn import data, initializers, keys, layers, losses, models, optim, tree
+from functional_nn.anatomy import summary
 from functional_nn.compose import bind, branch, residual, serial
-from functional_nn.grad import data_parallel, value_and_grad
 from functional_nn.layer import Layer
-from functional_nn.overview import summary
-from functional_nn.population import statistics
-from functional_nn.train import evaluate, fit, predict
+from functional_nn.training import (
+    DivergenceError,
+    FitResult,
+    data_parallel,
+    evaluate,
+    fit,
+    predict,
+    statistics,
+    value_and_grad,
+)
+from functional_nn.value import constructor
+
+__version__ = "0.1.0"
 
 __all__ = [
+    "DivergenceError",
+    "FitResult",
     "Layer",
     "bind",
     "branch",
+    "constructor",
     "data",
     "data_parallel",
     "evaluate",
@@ -27,6 +43,17 @@ __all__ = [
     "serial",
     "statistics",
     "summary",
+    "testing",
     "tree",
     "value_and_grad",
 ]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "testing":  # imported when it is first used
+        return importlib.import_module("functional_nn.testing")
+    raise AttributeError(f"module 'functional_nn' has no attribute {name!r}; it has {', '.join(__all__)}")

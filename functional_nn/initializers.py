@@ -13,7 +13,7 @@ import numpy as np
 
 from functional_nn.layer import Shape
 
-__all__ = ["fans", "glorot_uniform", "he_normal", "lecun_normal", "zeros"]
+__all__ = ["fans", "glorot_uniform", "he_normal", "lecun_normal", "standard_normal", "zeros"]
 
 
 def fans(shape: Shape) -> tuple[int, int]:
@@ -38,6 +38,11 @@ def he_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 def lecun_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """Draw from N(0, 1 / fan_in) (LeCun et al. 1998, Efficient BackProp, eq. 16)."""
     return _normal(rng, shape, 1.0)
+
+
+def standard_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Draw from N(0, 1), whatever the shape: for the rows of an embedding."""
+    return rng.standard_normal(shape).astype(np.float32)
 
 
 def zeros(rng: np.random.Generator, shape: Shape) -> np.ndarray:

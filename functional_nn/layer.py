@@ -1,9 +1,8 @@
 """The Layer: a value made of four pure functions, and the errors that they raise.
 
-A layer file defines `init`, `output_shape`, `apply` and `vjp` as module-level functions that take their
-configuration by keyword; its constructor hands them to `configured`, which binds to each function the keywords
-that it names in its signature. So a layer is data: it prints as its constructor's call, compares by what it is,
-pickles, and can be looked into.
+A layer's author writes the four functions within a constructor and leaves to the Layer what every layer checks: the
+input's and the parameters' dtypes, the parameters' names, the cotangent's shape and dtype, the name in an error.
+`layers/dense.py` is an example.
 """
 
 from __future__ import annotations
@@ -12,11 +11,12 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import KW_ONLY, dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from functional_nn import keys
+from functional_nn.value import Value
 
 __all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeError", "StructureError"]
 
@@ -25,10 +25,11 @@ Shape = tuple[int, ...]
 Init = Callable[[np.random.Generator, Shape], np.ndarray]
 Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+ARRAYS = (np.ndarray, np.memmap)  # a subclass such as np.matrix means something else by the same operators
+FLOAT32, FLOAT64 = FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 COMPLEX = np.dtype(np.complex128)
+NO_PARAMS: Params = {}
 _takes_complex: ContextVar[bool] = ContextVar("takes_complex", default=False)
-FUNCTIONS = ("init", "output_shape", "apply", "vjp")
 
 
 class LayerError(Exception):
@@ -36,23 +37,24 @@ class LayerError(Exception):
 
     Parameters
     ----------
-    layer : the name of the layer that raises; the outermost layer puts its own name in this place.
     message : what was given, what was expected, what to do.
-    path : the names of parts and parameters that lead from the outermost layer to the place.
+    path : the names of parts and parameters that lead to the place; every combinator puts its part's in front.
+    layer : the name of the outermost layer: each layer that the error leaves puts its own here.
 
     """
 
-    def __init__(self, layer: str, message: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(layer, message, path)
-        self.layer, self.message, self.path = layer, message, path
+    def __init__(self, message: str, path: tuple[str, ...] = (), layer: str = "") -> None:
+        super().__init__(message, path, layer)
+        self.message, self.path, self.layer = message, path, layer
 
-    def extend(self, layer: str, part: str) -> None:
-        """Record that the error came out of `part` of the combinator called `layer`."""
-        self.layer, self.path = layer, (part, *self.path)
-        self.args = (self.layer, self.message, self.path)
+    def leave(self, layer: str = "", part: str = "") -> None:
+        """Record that the error leaves the layer of this name, or a combinator's part."""
+        self.layer = layer or self.layer
+        self.path = (part, *self.path) if part else self.path
+        self.args = (self.message, self.path, self.layer)
 
     def __str__(self) -> str:
-        return f"{'.'.join((self.layer, *self.path))}: {self.message}"
+        return f"{'.'.join(filter(None, (self.layer, *self.path)))}: {self.message}"
 
 
 class ShapeError(LayerError, ValueError):
@@ -61,6 +63,21 @@ class ShapeError(LayerError, ValueError):
 
 class StructureError(LayerError, TypeError):
     """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""
+
+
+class Apply(Protocol):
+    """`apply(params, x) -> y`."""
+
+    def __call__(self, params: Params, x: np.ndarray, /) -> np.ndarray: ...
+
+
+class Functions(NamedTuple):
+    """The four functions as the layer's author wrote them."""
+
+    init: Callable[[np.random.Generator, Shape], Params]
+    output_shape: Callable[[Shape], Shape]
+    apply: Apply
+    vjp: Callable[..., tuple[np.ndarray, Pullback]]
 
 
 def no_parameters(rng: np.random.Generator, input_shape: Shape) -> Params:
@@ -73,9 +90,8 @@ def same_shape(input_shape: Shape) -> Shape:
     return input_shape
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Layer:
-    """A name, four pure functions, the keyword configuration that they share, and the parts it is made of.
+class Layer(Value):
+    """A name, four pure functions, the parts it is made of, and what must be known about it.
 
     - `init(rng, input_shape) -> params`: a nested dict of float32 arrays; shapes never include the batch axis.
     - `output_shape(input_shape) -> shape`: raises `ShapeError` where the shape does not fit.
@@ -83,117 +99,174 @@ class Layer:
     - `vjp(params, x, *, key=None, wrt_x=True) -> (y, pullback)`: the training pass; `pullback(dy)` returns
       `(dparams, dx)`, with `dx` None when `wrt_x` is False, and may be called any number of times.
 
-    `Layer(name, apply=..., vjp=...)` suffices for a layer without parameters that keeps the shape.
+    `Layer(name, apply=..., vjp=...)` suffices for a layer without parameters that keeps the shape. Such a layer equals
+    itself alone; one that a `fnn.constructor` returns prints, compares and pickles as the constructor's call.
+
+    What must be known about a layer, where it is not what is usual:
+
+    - `parameters`: the names of its parameters; the layer refuses any others.
+    - `parts`: `((name, layer), ...)` of a combinator, and `combine(**parts)`, which makes it of other parts.
+    - `fixed`: the parameters that `bind` took out of its tree.
+    - `moments`: entries that `apply` needs besides the parameters and `vjp` refuses: the mean and the variance of each
+      channel of its input over the training data, which `fnn.statistics` adds.
+    - `couples_examples`: in training an example's output depends on the others of its batch.
+    - `integer_input`: x holds whole numbers, which have no derivative.
+
     Raises `TypeError` when `vjp` does not take `key` and `wrt_x`.
     """
 
     name: str
-    _: KW_ONLY
-    apply: Callable[..., np.ndarray]
-    vjp: Callable[..., tuple[np.ndarray, Pullback]]
-    init: Callable[..., Params] = no_parameters
-    output_shape: Callable[..., Shape] = same_shape
-    config: Mapping[str, Any] | None = None
-    parts: tuple[tuple[str, Layer], ...] = field(default=())
+    functions: Functions
+    parameters: tuple[str, ...]
+    parts: tuple[tuple[str, Layer], ...]
+    combine: Callable[..., Layer] | None
+    fixed: Params
+    moments: tuple[str, ...]
+    couples_examples: bool
+    integer_input: bool
+    _trained: frozenset[str]  # the entries that vjp takes, and those that apply takes
+    _inferred: frozenset[str]
 
-    def __post_init__(self) -> None:
-        keywords = inspect.signature(self.vjp).parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in keywords.values())
-        if not takes_any and not {"key", "wrt_x"} <= keywords.keys():
-            raise TypeError(
-                f"layer {self.name!r}: vjp takes ({', '.join(keywords)}), it must take "
-                "(params, x, *, key=None, wrt_x=True): composed layers are called with both keywords"
-            )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Layer):
-            return NotImplemented
-        return (
-            _unbound(self) == _unbound(other)
-            and _same(self.config, other.config)
-            and self.parts == other.parts
-            and self.name == other.name
+    def __init__(
+        self,
+        name: str,
+        *,
+        apply: Apply,
+        vjp: Callable[..., tuple[np.ndarray, Pullback]],
+        init: Callable[[np.random.Generator, Shape], Params] = no_parameters,
+        output_shape: Callable[[Shape], Shape] = same_shape,
+        parameters: tuple[str, ...] = (),
+        parts: tuple[tuple[str, Layer], ...] = (),
+        combine: Callable[..., Layer] | None = None,
+        fixed: Mapping[str, Any] = NO_PARAMS,
+        moments: tuple[str, ...] = (),
+        couples_examples: bool = False,
+        integer_input: bool = False,
+    ) -> None:
+        _check_keywords(name, vjp)
+        self.__dict__.update(
+            name=name,
+            functions=Functions(init, output_shape, apply, vjp),
+            parameters=tuple(parameters),
+            parts=tuple(parts),
+            combine=combine,
+            fixed=dict(fixed),
+            moments=tuple(moments),
+            couples_examples=couples_examples,
+            integer_input=integer_input,
         )
+        names = (part_name for part_name, _ in self.parts) if self.parts else self.parameters
+        self.__dict__["_trained"] = frozenset(names)
+        self.__dict__["_inferred"] = self._trained.union(self.moments)
 
-    def __hash__(self) -> int:
-        return hash((self.name, _unbound(self)))  # not the parts: layers key caches at every step
+    def replace(self, **changes: Any) -> Layer:
+        """Return a layer of the same functions and facts but for `changes`, named as those of `Layer(...)`."""
+        names = ("name", "parameters", "parts", "combine", "fixed", "moments", "couples_examples", "integer_input")
+        return Layer(**{**self.functions._asdict(), **{name: getattr(self, name) for name in names}, **changes})
 
-    def __repr__(self) -> str:
-        if self.config is None:
-            return self.name
-        arguments = _config_arguments(self) if self.config else _part_arguments(self)
-        return f"{self.name}({', '.join(arguments)})"
+    def init(self, rng: np.random.Generator, input_shape: Shape) -> Params:
+        """Return the initial parameters for inputs of this shape, drawn from `rng`."""
+        with self._naming():
+            params = self.functions.init(rng, tuple(input_shape))
+        return {entry: value for entry, value in params.items() if entry not in self.fixed}
 
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the output's shape for inputs of this shape, both without the batch axis."""
+        with self._naming():
+            return self.functions.output_shape(tuple(input_shape))
 
-def configured(
-    name: str,
-    config: Mapping[str, Any],
-    *,
-    apply: Callable[..., np.ndarray],
-    vjp: Callable[..., tuple[np.ndarray, Pullback]],
-    init: Callable[..., Params] = no_parameters,
-    output_shape: Callable[..., Shape] = same_shape,
-    parts: tuple[tuple[str, Layer], ...] = (),
-) -> Layer:
-    """Return the layer of these functions, each bound to what its signature names of `config`, `name`, `parts`."""
-    known = {**config, "name": name, "parts": parts}
+    def apply(self, params: Params, x: np.ndarray) -> np.ndarray:
+        """Return the output for a batch, in inference."""
+        try:
+            return self.functions.apply(self._whole(params, x, self._inferred), x)
+        except LayerError as error:
+            error.leave(layer=self.name)
+            raise
 
-    def bind(function: Callable[..., Any]) -> Callable[..., Any]:
-        wanted = {key: known[key] for key in inspect.signature(function).parameters if key in known}
-        return partial(function, **wanted) if wanted else function
+    def vjp(
+        self, params: Params, x: np.ndarray, *, key: keys.Key | None = None, wrt_x: bool = True
+    ) -> tuple[np.ndarray, Pullback]:
+        """Return the output for a batch in training, and the pullback."""
+        try:
+            whole = self._whole(params, x, self._trained)
+            y, pullback = self.functions.vjp(whole, x, key=key, wrt_x=wrt_x)
+        except LayerError as error:
+            error.leave(layer=self.name)
+            raise
+        shape, dtype, is_leaf = y.shape, y.dtype, not self.parts
 
-    return Layer(
-        name,
-        apply=bind(apply),
-        vjp=bind(vjp),
-        init=bind(init),
-        output_shape=bind(output_shape),
-        config=dict(config),
-        parts=parts,
-    )
+        def checked(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+            try:
+                if is_leaf and (type(dy) not in ARRAYS or dy.shape != shape or dy.dtype != dtype):
+                    raise _unfit_cotangent(dy, shape, dtype)
+                dparams, dx = pullback(dy)
+            except LayerError as error:
+                error.leave(layer=self.name)
+                raise
+            return (dparams if not self.fixed else {entry: dparams[entry] for entry in params}), dx
 
+        return y, checked
 
-def with_parts(layer: Layer, parts: tuple[tuple[str, Layer], ...]) -> dict[str, Any]:
-    """Return the four functions of a combinator, bound to other parts: the arguments for a new `Layer`."""
-    bound = {}
-    for key in FUNCTIONS:
-        function = getattr(layer, key)
-        if not isinstance(function, partial) or "parts" not in function.keywords:
-            raise TypeError(f"layer {layer.name!r}: its {key} takes no parts= keyword, so they cannot be replaced")
-        bound[key] = partial(function.func, *function.args, **{**function.keywords, "parts": parts})
-    return bound
+    def _whole(self, params: Params, x: np.ndarray, names: frozenset[str]) -> Params:
+        """Return the parameters with the fixed ones; raise unless they and x are what the layer takes.
 
+        A combinator leaves x to its parts.
+        """
+        if type(params) is not dict and not isinstance(params, Mapping):
+            raise StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it")
+        if self.parts:
+            if not params.keys() <= names:
+                raise _wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")
+            return params
+        if type(x) not in ARRAYS:
+            raise StructureError(f"x is a {type(x).__name__}, expected a NumPy array")
+        if params.keys() != names:
+            raise self._wrong_entries(params, names)
+        whole = {**self.fixed, **params} if self.fixed else params
+        dtype = self._dtype(x)
+        for name, entry in whole.items():
+            if type(entry) not in ARRAYS or entry.dtype != (dtype or entry.dtype):
+                raise _wrong_entry(name, entry, x)
+            dtype = entry.dtype
+        return whole
 
-def check_params(layer: str, params: Mapping[str, Any], names: frozenset[str] = frozenset()) -> None:
-    """Raise `StructureError`, naming the path, unless `params` has exactly the entries `names`."""
-    if params.keys() == names:
-        return
-    expected = f"expected {', '.join(sorted(names)) or 'no parameters'}"
-    for missing in sorted(names - params.keys()):
-        raise StructureError(layer, f"missing from the parameters; {expected}", (missing,))
-    for unknown in sorted(params.keys() - names):
-        raise StructureError(layer, f"unknown to the layer; {expected}", (str(unknown),))
+    def _dtype(self, x: np.ndarray) -> np.dtype[Any] | None:
+        """Return the dtype that the parameters must have: that of x, or any if x holds whole numbers."""
+        if self.integer_input:
+            if x.dtype.kind not in "iu":
+                raise StructureError(f"x is {x.dtype}, expected an array of whole numbers")
+            return None
+        if x.dtype not in FLOATS and not (x.dtype == COMPLEX and _takes_complex.get()):
+            remedy = "convert images with data.standardize(train_images)"
+            raise StructureError(f"x is {x.dtype}, expected float32 or float64: {remedy}")
+        return x.dtype
 
+    def _wrong_entries(self, params: Params, names: frozenset[str]) -> StructureError:
+        """Return what is wrong with the entries' names."""
+        for missing in sorted(names - params.keys()):
+            if missing in self.moments:
+                remedy = "inference needs the training data's: params = fnn.statistics(model, params, x)"
+                return StructureError(f"missing; {remedy}", (missing,))
+        for unknown in sorted(map(str, params.keys() - names)):
+            if unknown in self.fixed:
+                return StructureError("bound already: leave it out of the parameters", (unknown,))
+            if unknown in self.moments:
+                remedy = "train the parameters that they were added to"
+                return StructureError(f"statistics serve inference and are not trained: {remedy}", (unknown,))
+        return _wrong_names(params, names, f"expected {', '.join(sorted(names)) or 'no parameters'}")
 
-def check_floats(layer: str, x: np.ndarray, *params: np.ndarray) -> None:
-    """Raise `StructureError` unless `x` and `params` are all float32 or all float64 arrays."""
-    if not isinstance(x, np.ndarray):
-        raise StructureError(layer, f"x is a {type(x).__name__}, expected a NumPy array")
-    if x.dtype not in FLOATS and not (x.dtype == COMPLEX and _takes_complex.get()):
-        raise StructureError(
-            layer,
-            f"x is {x.dtype}, expected float32 or float64: convert images with data.standardize(train_images)",
-        )
-    for param in params:
-        if param.dtype != x.dtype:
-            raise StructureError(
-                layer, f"x is {x.dtype}, a parameter is {param.dtype}; convert one: nothing is promoted"
-            )
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except LayerError as error:
+            error.leave(layer=self.name)
+            raise
 
 
 @contextmanager
 def complex_taken() -> Iterator[None]:
-    """Let `check_floats` pass complex128 within the block, in this thread: for the complex step, never for training."""
+    """Let layers take complex128 within the block, in this thread: for the complex step, never for training."""
     token = _takes_complex.set(True)
     try:
         yield
@@ -201,54 +274,37 @@ def complex_taken() -> Iterator[None]:
         _takes_complex.reset(token)
 
 
-def check_image(layer: str, input_shape: Shape) -> None:
+def check_image(input_shape: Shape) -> None:
     """Raise `ShapeError` unless `input_shape`, without the batch axis, is (height, width, channels)."""
     if len(input_shape) != 3:
-        raise ShapeError(layer, f"input is {input_shape}, expected images (height, width, channels)")
+        raise ShapeError(f"input is {input_shape}, expected images (height, width, channels)")
 
 
-def check_cotangent(layer: str, dy: np.ndarray, y_shape: Shape, dtype: np.dtype[Any]) -> None:
-    """Raise unless the cotangent `dy` has the shape and the dtype of the output that it belongs to."""
-    if dy.shape != y_shape:
-        raise ShapeError(layer, f"dy has shape {dy.shape}, the output has {y_shape}")
-    if dy.dtype != dtype:
-        raise StructureError(layer, f"dy is {dy.dtype}, the output is {dtype}")
+def _check_keywords(name: str, vjp: Callable[..., Any]) -> None:
+    keywords = inspect.signature(vjp).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in keywords.values())
+    if not takes_any and not {"key", "wrt_x"} <= keywords.keys():
+        raise TypeError(
+            f"layer {name!r}: vjp takes ({', '.join(keywords)}), it must take "
+            "(params, x, *, key=None, wrt_x=True): composed layers are called with both keywords"
+        )
 
 
-def _unbound(layer: Layer) -> tuple[Any, ...]:
-    functions = (getattr(layer, key) for key in FUNCTIONS)
-    return tuple(f.func if isinstance(f, partial) else f for f in functions)
+def _wrong_names(params: Params, names: frozenset[str], expected: str) -> StructureError:
+    for unknown in sorted(map(str, params.keys() - names)):
+        return StructureError(f"unknown to the layer; {expected}", (unknown,))
+    return StructureError(f"missing from the parameters; {expected}", (min(names - params.keys()),))
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Equality that looks into configurations that hold parameter trees."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return type(a) is type(b) and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
-    return bool(a == b)
+def _wrong_entry(name: str, entry: Any, x: np.ndarray) -> StructureError:
+    if type(entry) not in ARRAYS:
+        return StructureError(f"is a {type(entry).__name__}, expected a NumPy array", (name,))
+    return StructureError(f"x is {x.dtype}, the parameter is {entry.dtype}; convert one: nothing is promoted", (name,))
 
 
-def _config_arguments(layer: Layer) -> Iterator[str]:
-    """The configuration as arguments: what every function requires by position, what is default not at all."""
-    parameters: dict[str, inspect.Parameter] = {}
-    for function in _unbound(layer):
-        parameters |= inspect.signature(function).parameters
-    for key, value in (layer.config or {}).items():
-        default = parameters[key].default if key in parameters else ()
-        if default is inspect.Parameter.empty:
-            yield _show(value)
-        elif not _same(value, default):
-            yield f"{key}={_show(value)}"
-
-
-def _part_arguments(layer: Layer) -> Iterator[str]:
-    return (f"{name}={part!r}" for name, part in layer.parts)
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key!r}: {_show(child)}' for key, child in value.items())}}}"
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype}{list(value.shape)}"
-    return str(getattr(value, "__name__", repr(value)))
+def _unfit_cotangent(dy: Any, shape: Shape, dtype: np.dtype[Any]) -> LayerError:
+    if type(dy) not in ARRAYS:
+        return StructureError(f"dy is a {type(dy).__name__}, expected a NumPy array")
+    if dy.shape != shape:
+        return ShapeError(f"dy has shape {dy.shape}, the output has {shape}")
+    return StructureError(f"dy is {dy.dtype}, the output is {dtype}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["flatten", "items", "leaves", "map", "ravel", "size", "zeros_like"]
+__all__ = ["describe", "flatten", "items", "leaves", "map", "ravel", "size", "zeros_like"]
 
 Tree = Any
 Path = tuple[str, ...]
@@ -89,6 +89,16 @@ def ravel(tree: Tree) -> tuple[np.ndarray, Callable[[np.ndarray], Tree]]:
 def size(tree: Tree) -> int:
     """Return the number of array entries in `tree` (a number counts as one)."""
     return sum(math.prod(np.shape(leaf)) for leaf in leaves(tree))
+
+
+def describe(tree: Tree) -> str:
+    """Return one line on a tree: how many numbers, in how many arrays, and the first and last paths."""
+    paths = [path for path, _ in items(tree)]
+    if not paths:
+        return "nothing"
+    shown = paths if len(paths) <= 6 else [*paths[:3], "...", *paths[-2:]]
+    arrays = "1 leaf" if len(paths) == 1 else f"{len(paths)} leaves"
+    return f"{size(tree):,} numbers in {arrays}: {', '.join(path or 'the root' for path in shown)}"
 
 
 def zeros_like(tree: Tree) -> Tree:

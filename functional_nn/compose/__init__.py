@@ -1,11 +1,11 @@
-"""Composition: `serial`, `residual` and `branch` make a layer of layers, `bind` fixes parts' parameters.
+"""Composition: layers in a row, side by side, around a shortcut, and with some of their parameters fixed.
 
-A combinator's parameters are a dict of its parts' parameters; a part without parameters has no entry. Its
-functions take `parts` and their `name` by keyword, so that `bind` can put other parts in their place.
+`compose.serial` and `compose.bind` are the functions; their modules are imported by path, as in
+`from functional_nn.compose.bind import recombined`.
 """
 
-from functional_nn.compose._bind import bind
-from functional_nn.compose._fan import branch, residual
-from functional_nn.compose._serial import sequence, serial
+from functional_nn.compose.bind import bind, recombined
+from functional_nn.compose.fan import branch, residual
+from functional_nn.compose.serial import serial
 
-__all__ = ["bind", "branch", "residual", "sequence", "serial"]
+__all__ = ["bind", "branch", "recombined", "residual", "serial"]

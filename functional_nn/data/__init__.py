@@ -10,21 +10,22 @@ from functional_nn.data.idx import idx
 from functional_nn.data.image_folder import image_folder
 from functional_nn.data.image_list import image_list
 from functional_nn.data.transforms import (
-    Standardize,
-    compose,
+    BatchTransform,
+    chain,
     random_flip,
     random_shift,
     standardize,
+    standardize_by,
 )
 
 __all__ = [
+    "BatchTransform",
     "DataError",
     "MissingFileError",
-    "Standardize",
     "batches",
     "cached",
+    "chain",
     "cifar10",
-    "compose",
     "digits",
     "fingerprint",
     "idx",
@@ -35,4 +36,5 @@ __all__ = [
     "random_flip",
     "random_shift",
     "standardize",
+    "standardize_by",
 ]

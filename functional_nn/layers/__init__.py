@@ -1,4 +1,8 @@
-"""Layers, one family a file; the functions of each file can be used without a Layer too."""
+"""Layers, a family a file.
+
+`layers.dense` is the constructor. A module of the same name, such as `dense`, is imported by its path:
+`from functional_nn.layers.dense import dense`.
+"""
 
 from functional_nn.layers.activations import (
     asinh_unit,
@@ -12,12 +16,12 @@ from functional_nn.layers.activations import (
     tanh,
 )
 from functional_nn.layers.conv import conv2d
-from functional_nn.layers.linear import dense
-from functional_nn.layers.lookup import embedding
+from functional_nn.layers.dense import dense
+from functional_nn.layers.dropout import dropout
+from functional_nn.layers.embedding import embedding
 from functional_nn.layers.norm import batch_norm, group_norm, layer_norm
 from functional_nn.layers.pool import avg_pool, global_avg_pool, max_pool
 from functional_nn.layers.shape import flatten, reshape, zero_pad
-from functional_nn.layers.stochastic import dropout
 
 __all__ = [
     "asinh_unit",

@@ -19,7 +19,7 @@ def memory_order(x: np.ndarray) -> tuple[int, ...]:
     return tuple(sorted(range(x.ndim), key=[-abs(stride) for stride in x.strides].__getitem__))
 
 
-def in_order(
+def empty_in_order(
     order: tuple[int, ...], shape: Shape, dtype: np.dtype[Any], allocate: Callable[..., np.ndarray] = np.empty
 ) -> np.ndarray:
     """Return a new array of `shape` whose axes lie in `order` in memory: `allocate` makes it."""

@@ -1,25 +1,53 @@
-"""Elementwise activations: y = f(x), dx = f'(x) dy, one value a function, for arrays of any shape.
+"""Elementwise activations: y = f(x), dx = f'(x) dy, for arrays of any shape.
 
-Each function of x here returns y and `slope`, which computes f'(x), right under the y that it belongs to.
+Those without configuration are layers themselves: `layers.relu`, not `layers.relu()`. Each is written as a function of
+x that returns y and `slope`, which computes f'(x) and stands right under the y that it belongs to.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
-from functional_nn.layer import Layer, Params, Pullback, check_cotangent, check_floats, check_params, configured
-from functional_nn.layers._arguments import finite
+from functional_nn.arguments import finite
+from functional_nn.layer import Layer, Params, Pullback
+from functional_nn.value import constructor, named
 
 Slope = Callable[[], np.ndarray]
-Activation = Callable[..., tuple[np.ndarray, Slope]]
+Function = Callable[[np.ndarray], tuple[np.ndarray, Slope]]
 GELU = math.sqrt(2.0 / math.pi)
 
 
-def sigmoid_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+def elementwise(name: str, function: Function) -> Layer:
+    """Return the layer y of `function(x) -> (y, slope)`, with the pullback dy -> slope() dy."""
+
+    def apply(params: Params, x: np.ndarray) -> np.ndarray:
+        return function(x)[0]
+
+    def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
+        y, slope = function(x)
+
+        def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+            if not wrt_x:
+                return {}, None
+            dx = slope()  # a new array, in the memory order of x
+            dx *= dy
+            return {}, dx
+
+        return y, pullback
+
+    return Layer(name, apply=apply, vjp=vjp)
+
+
+def activation(function: Function) -> Layer:
+    """Decorate a function of x: its name then stands for the elementwise layer of it."""
+    return named(function, elementwise(function.__name__, function))
+
+
+@activation
+def sigmoid(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, y' = y (1 - y).
 
     The second form is faster, cannot overflow, and is exact to the dtype's absolute precision.
@@ -34,7 +62,8 @@ def sigmoid_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-def tanh_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+@activation
+def tanh(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = tanh(x), y' = 1 - y^2."""
     y = np.tanh(x)
 
@@ -44,7 +73,8 @@ def tanh_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-def scaled_tanh_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+@activation
+def scaled_tanh(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = 1.7159 tanh(2 x / 3), so that f(1) = 1 and f(-1) = -1 (LeCun et al. 1998, Appendix A)."""
     t = x * (2.0 / 3.0)
     np.tanh(t, out=t)
@@ -57,7 +87,8 @@ def scaled_tanh_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return 1.7159 * t, slope
 
 
-def relu_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+@activation
+def relu(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = max(x, 0), y' = 1 where x > 0, else 0 (at 0 too) (Nair and Hinton 2010)."""
     y = np.maximum(x, 0.0)
 
@@ -67,19 +98,28 @@ def relu_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-def leaky_relu_function(x: np.ndarray, *, negative_slope: float) -> tuple[np.ndarray, Slope]:
-    """y = x where x > 0, else negative_slope x; at 0 the derivative is negative_slope (Maas et al. 2013)."""
-    positive = x > 0.0
+@constructor(slope=finite)
+def leaky_relu(slope: float) -> Layer:
+    """Return the layer y = x where x > 0, else slope x; at 0 the derivative is slope (Maas et al. 2013).
 
-    def slope() -> np.ndarray:
-        dydx = positive.astype(x.dtype)
-        dydx[~positive] = negative_slope
-        return dydx
+    Raises `ValueError` unless slope is a finite number.
+    """
 
-    return np.where(positive, x, negative_slope * x), slope
+    def function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+        positive = x > 0.0
+
+        def derivative() -> np.ndarray:
+            dydx = positive.astype(x.dtype)
+            dydx[~positive] = slope
+            return dydx
+
+        return np.where(positive, x, slope * x), derivative
+
+    return elementwise("leaky_relu", function)
 
 
-def silu_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+@activation
+def silu(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = x s(x), y' = s + y (1 - s), s the sigmoid (Elfwing et al. 2018, eq. 5); also known as swish.
 
     The equal y + s (1 - y) loses all digits where y is large.
@@ -96,7 +136,8 @@ def silu_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-def gelu_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+@activation
+def gelu(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = x (1 + t) / 2, t = tanh(sqrt(2 / pi) (x + 0.044715 x^3)) (Hendrycks and Gimpel 2016, section 2).
 
     y' = (1 + t) / 2 + x (1 - t^2) sqrt(2 / pi) (1 + 0.134145 x^2) / 2. It is the usual form without erf, at most 5e-4
@@ -123,7 +164,8 @@ def gelu_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-def softplus_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+@activation
+def softplus(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = log(1 + exp(x)), y' = sigmoid(x) (Dugas et al. 2001)."""
 
     def slope() -> np.ndarray:
@@ -132,7 +174,8 @@ def softplus_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return np.logaddexp(x, 0.0), slope
 
 
-def asinh_unit_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+@activation
+def asinh_unit(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = asinh(x) / 5 + 1/2, y' = 1 / (5 sqrt(1 + x^2)): the report's own activation as its author ran it."""
     y = np.arcsinh(x)
     y *= 0.2
@@ -142,33 +185,6 @@ def asinh_unit_function(x: np.ndarray) -> tuple[np.ndarray, Slope]:
         return 0.2 / np.hypot(x, 1.0)
 
     return y, slope
-
-
-def apply(params: Params, x: np.ndarray, *, name: str, function: Activation) -> np.ndarray:
-    """Return y = function(x), of the shape of x."""
-    check_params(name, params)
-    check_floats(name, x)
-    return function(x)[0]
-
-
-def vjp(
-    params: Params, x: np.ndarray, *, name: str, function: Activation, key: object = None, wrt_x: bool = True
-) -> tuple[np.ndarray, Pullback]:
-    """Return y and the pullback dy -> ({}, function'(x) dy)."""
-    check_params(name, params)
-    check_floats(name, x)
-    y, slope = function(x)
-    shape, dtype = y.shape, y.dtype
-
-    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
-        check_cotangent(name, dy, shape, dtype)
-        if not wrt_x:
-            return {}, None
-        dx = slope()  # a new array, in the memory order of x
-        dx *= dy
-        return {}, dx
-
-    return y, pullback
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -183,38 +199,3 @@ def _one_minus_square(t: np.ndarray) -> np.ndarray:
     d = t * t
     np.subtract(1.0, d, out=d)
     return d
-
-
-def _activation(name: str, function: Activation) -> Layer:
-    return Layer(
-        name, apply=partial(apply, name=name, function=function), vjp=partial(vjp, name=name, function=function)
-    )
-
-
-sigmoid = _activation("sigmoid", sigmoid_function)
-tanh = _activation("tanh", tanh_function)
-scaled_tanh = _activation("scaled_tanh", scaled_tanh_function)
-relu = _activation("relu", relu_function)
-silu = _activation("silu", silu_function)
-gelu = _activation("gelu", gelu_function)
-softplus = _activation("softplus", softplus_function)
-asinh_unit = _activation("asinh_unit", asinh_unit_function)
-
-
-def leaky_relu(slope: float) -> Layer:
-    """Return the layer y = x where x > 0, else slope x; raises `ValueError` unless slope is a finite number."""
-    config = {"slope": finite("leaky_relu", "slope", slope)}
-    return configured("leaky_relu", config, apply=leaky_relu_apply, vjp=leaky_relu_vjp)
-
-
-def leaky_relu_apply(params: Params, x: np.ndarray, *, slope: float) -> np.ndarray:
-    """Return `apply` of `leaky_relu_function` with this slope."""
-    return apply(params, x, name="leaky_relu", function=partial(leaky_relu_function, negative_slope=slope))
-
-
-def leaky_relu_vjp(
-    params: Params, x: np.ndarray, *, slope: float, key: object = None, wrt_x: bool = True
-) -> tuple[np.ndarray, Pullback]:
-    """Return `vjp` of `leaky_relu_function` with this slope."""
-    function = partial(leaky_relu_function, negative_slope=slope)
-    return vjp(params, x, name="leaky_relu", function=function, wrt_x=wrt_x)

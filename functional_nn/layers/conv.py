@@ -25,29 +25,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from functional_nn.arguments import Padding, Pair, as_margins, as_pair, count, padding, pair
 from functional_nn.initializers import glorot_uniform, zeros
-from functional_nn.layer import (
-    Init,
-    Layer,
-    Params,
-    Pullback,
-    Shape,
-    ShapeError,
-    check_cotangent,
-    check_floats,
-    check_image,
-    check_params,
-    configured,
-)
-from functional_nn.layers._arguments import Padding, Pair, as_margins, as_pair, count, pair, windows_along
-from functional_nn.layers._arguments import padding as checked_padding
-from functional_nn.layers._grouped import check_groups, grouped_vjp, spread_size
+from functional_nn.layer import Init, Layer, Params, Pullback, Shape, ShapeError, check_image
+from functional_nn.layers._windows import windows_along
+from functional_nn.layers.conv_groups import check_groups, grouped_vjp, spread_size
+from functional_nn.value import constructor
 
-NAMES = frozenset({"w", "b"})
 UNPACKED = 10**6  # multiply-adds: OpenBLAS multiplies smaller matrices where they lie, larger ones it copies first
 MOST_BLOCKS = 4  # narrower blocks than that cost more than the copy
 
 
+@constructor(filters=count, kernel=pair, stride=pair, padding=padding, groups=count, dilation=pair)
 def conv2d(
     filters: int,
     kernel: Pair,
@@ -62,93 +51,60 @@ def conv2d(
 
     Parameters: w (kh, kw, c / groups, filters), b (filters,). `kernel`, `stride` and `dilation` are ints or (height,
     width); `padding` is an int or ((top, bottom), (left, right)), of zeros. `groups` and `dilation` are explained in
-    `_grouped.py`; kh stands for the height with holes, (kh - 1) dilation + 1. Raises `ValueError` for a bad argument,
-    for groups that divide the channels or filters unevenly, and for an input that is no image or smaller than the
-    kernel.
+    `conv_groups.py`; kh stands for the height with holes, (kh - 1) dilation + 1. The pullback keeps the expanded input,
+    kw / stride times the size of x. Raises `ValueError` for a bad argument, for groups that divide the channels or
+    filters unevenly, and for an input that is no image or smaller than the kernel.
     """
-    config = {
-        "filters": count("conv2d", "filters", filters),
-        "kernel": pair("conv2d", "kernel", kernel),
-        "stride": pair("conv2d", "stride", stride),
-        "padding": checked_padding("conv2d", padding),
-        "groups": count("conv2d", "groups", groups),
-        "dilation": pair("conv2d", "dilation", dilation),
-        "w_init": w_init,
-        "b_init": b_init,
-    }
-    return configured("conv2d", config, init=init, output_shape=output_shape, apply=apply, vjp=vjp)
+    is_plain = groups == 1 and dilation == 1
 
+    def init(rng: np.random.Generator, input_shape: Shape) -> Params:
+        check_image(input_shape)
+        check_groups(input_shape[2], filters, groups)
+        w_shape = (*as_pair(kernel), input_shape[2] // groups, filters)
+        return {"w": w_init(rng, w_shape), "b": b_init(rng, (filters,))}
 
-def init(
-    rng: np.random.Generator,
-    input_shape: Shape,
-    *,
-    filters: int,
-    kernel: Pair,
-    groups: int = 1,
-    w_init: Init = glorot_uniform,
-    b_init: Init = zeros,
-) -> Params:
-    """Return {"w": w_init (kh, kw, c / groups, filters), "b": b_init (filters,)}."""
-    check_image("conv2d", input_shape)
-    check_groups(input_shape[2], filters, groups)
-    return {"w": w_init(rng, (*as_pair(kernel), input_shape[2] // groups, filters)), "b": b_init(rng, (filters,))}
+    def output_shape(input_shape: Shape) -> Shape:
+        check_image(input_shape)
+        check_groups(input_shape[2], filters, groups)
+        g = _geometry((0, *input_shape), (*spread_size(kernel, dilation), input_shape[2], filters), stride, padding)
+        return (g.oh, g.ow, filters)
 
+    def check(params: Params, x: np.ndarray) -> None:
+        w, b = params["w"], params["b"]
+        if x.ndim != 4:
+            raise ShapeError(f"x has shape {x.shape}, expected images (n, height, width, channels)")
+        if w.ndim == 4 and x.shape[3] != groups * w.shape[2]:
+            raise ShapeError(f"x has {x.shape[3]} channels, w expects {groups * w.shape[2]}")
+        expected = (*as_pair(kernel), x.shape[3] // groups, filters)
+        if w.shape != expected or b.shape != (filters,):
+            raise ShapeError(f"w has shape {w.shape}, b {b.shape}; expected {expected} and ({filters},)")
 
-def output_shape(
-    input_shape: Shape,
-    *,
-    filters: int,
-    kernel: Pair,
-    stride: Pair = 1,
-    padding: Padding = 0,
-    groups: int = 1,
-    dilation: Pair = 1,
-) -> Shape:
-    """Return (oh, ow, filters); raises `ShapeError` where the kernel or the groups do not fit."""
-    check_image("conv2d", input_shape)
-    check_groups(input_shape[2], filters, groups)
-    g = _geometry((0, *input_shape), (*spread_size(kernel, dilation), input_shape[2], filters), stride, padding)
-    return (g.oh, g.ow, filters)
+    def plain_vjp(params: Params, x: np.ndarray, wrt_x: bool) -> tuple[np.ndarray, Pullback]:
+        y, windows, g = _forward(params, x, stride, padding)
+        w = params["w"]
 
+        def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+            rows = np.ascontiguousarray(dy.transpose(1, 3, 2, 0)).reshape(g.oh, g.c_out, g.ow * g.n)
+            dw = np.matmul(windows, rows.transpose(0, 2, 1)).sum(axis=0)  # (kh c kw, ow n) @ (ow n, c_out)
+            dw = dw.reshape(g.kh, g.c, g.kw, g.c_out).transpose(0, 2, 1, 3)
+            db = (rows @ np.ones(g.ow * g.n, rows.dtype)).sum(axis=0)
+            return {"w": np.ascontiguousarray(dw), "b": db}, _input_cotangent(rows, w, g) if wrt_x else None
 
-def apply(
-    params: Params, x: np.ndarray, *, stride: Pair = 1, padding: Padding = 0, groups: int = 1, dilation: Pair = 1
-) -> np.ndarray:
-    """Return y (n, oh, ow, filters) of x (n, h, w, c)."""
-    if groups != 1 or dilation != 1:
-        return vjp(params, x, stride=stride, padding=padding, groups=groups, dilation=dilation, wrt_x=False)[0]
-    return _forward(params, x, stride, padding)[0]
+        return y, pullback
 
+    def apply(params: Params, x: np.ndarray) -> np.ndarray:
+        if not is_plain:
+            return vjp(params, x, wrt_x=False)[0]
+        check(params, x)
+        return _forward(params, x, stride, padding)[0]
 
-def vjp(
-    params: Params,
-    x: np.ndarray,
-    *,
-    stride: Pair = 1,
-    padding: Padding = 0,
-    groups: int = 1,
-    dilation: Pair = 1,
-    key: object = None,
-    wrt_x: bool = True,
-) -> tuple[np.ndarray, Pullback]:
-    """Return y and the pullback; what it keeps is the expanded input, kw / stride times the size of x."""
-    if groups != 1 or dilation != 1:
-        _check(params, x, groups)
-        plain = partial(vjp, stride=stride, padding=padding, wrt_x=wrt_x)
-        return grouped_vjp(plain, params, x, groups, dilation)
-    y, windows, g = _forward(params, x, stride, padding)
-    w, shape = params["w"], y.shape
+    def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
+        check(params, x)
+        if is_plain:
+            return plain_vjp(params, x, wrt_x)
+        return grouped_vjp(partial(plain_vjp, wrt_x=wrt_x), params, x, groups, dilation)
 
-    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
-        check_cotangent("conv2d", dy, shape, w.dtype)
-        rows = np.ascontiguousarray(dy.transpose(1, 3, 2, 0)).reshape(g.oh, g.c_out, g.ow * g.n)
-        dw = np.matmul(windows, rows.transpose(0, 2, 1)).sum(axis=0)  # (kh c kw, ow n) @ (ow n, c_out)
-        dw = dw.reshape(g.kh, g.c, g.kw, g.c_out).transpose(0, 2, 1, 3)
-        db = (rows @ np.ones(g.ow * g.n, rows.dtype)).sum(axis=0)
-        return {"w": np.ascontiguousarray(dw), "b": db}, _input_cotangent(rows, w, g) if wrt_x else None
-
-    return y, pullback
+    return Layer("conv2d", init=init, output_shape=output_shape, apply=apply, vjp=vjp, parameters=("w", "b"))
 
 
 class _Geometry(NamedTuple):
@@ -174,29 +130,12 @@ def _geometry(x_shape: Shape, w_shape: Shape, stride: Pair, padding: Padding) ->
     (n, h, w, c), (kh, kw, _, c_out) = x_shape, w_shape
     (sh, sw), ((top, bottom), (left, right)) = as_pair(stride), as_margins(padding)
     padded_h, padded_w = top + h + bottom, left + w + right
-    oh = windows_along("conv2d", "height", padded_h, kh, sh)
-    ow = windows_along("conv2d", "width", padded_w, kw, sw)
+    oh = windows_along("height", padded_h, kh, sh)
+    ow = windows_along("width", padded_w, kw, sw)
     return _Geometry(n, h, w, c, c_out, kh, kw, sh, sw, top, left, padded_h, padded_w, oh, ow)
 
 
-def _check(params: Params, x: np.ndarray, groups: int = 1) -> None:
-    check_params("conv2d", params, NAMES)
-    w, b = params["w"], params["b"]
-    check_floats("conv2d", x, w, b)
-    if x.ndim != 4 or w.ndim != 4 or b.shape != w.shape[3:]:
-        raise ShapeError(
-            "conv2d",
-            f"x has shape {x.shape}, w {w.shape}, b {b.shape}; "
-            "expected (n, height, width, c), (kh, kw, c, filters), (filters,)",
-        )
-    if groups != 1:
-        check_groups(x.shape[3], w.shape[3], groups)
-    if x.shape[3] != groups * w.shape[2]:
-        raise ShapeError("conv2d", f"x has {x.shape[3]} channels, w expects {groups * w.shape[2]}")
-
-
 def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> tuple[np.ndarray, np.ndarray, _Geometry]:
-    _check(params, x)
     w, b = params["w"], params["b"]
     g = _geometry(x.shape, w.shape, stride, padding)
     windows = _windows(x, g)
@@ -226,39 +165,65 @@ def _windows(x: np.ndarray, g: _Geometry) -> np.ndarray:
     return np.ndarray(shape, x.dtype, expanded, strides=(g.sh * g.c * g.kw * line, line, x.itemsize))
 
 
+class _Reverse(NamedTuple):
+    """Sizes of the backward pass to the input, in strides: the kernel's, and those of the image with its padding."""
+
+    kernel_rows: int
+    kernel_columns: int
+    first: int
+    rows: int
+    columns: int
+
+
+@lru_cache(maxsize=256)
+def _reverse(g: _Geometry) -> _Reverse:
+    kernel_rows, kernel_columns = -(-g.kh // g.sh), -(-g.kw // g.sw)
+    first, last = g.top // g.sh, -(-(g.top + g.h) // g.sh)
+    columns = max(g.ow + kernel_columns - 1, -(-(g.left + g.w) // g.sw))
+    return _Reverse(kernel_rows, kernel_columns, first, last - first, columns)
+
+
 def _input_cotangent(dy: np.ndarray, w: np.ndarray, g: _Geometry) -> np.ndarray:
     """Return dx of dy (oh, c_out, ow n): the forward pass read backwards.
 
-    Image row i stride + u takes w[u] dy[i]. Write u = m stride + s: rows of one remainder s take a window of M rows
-    of dy, as the forward pass does, with the kernel's rows m in reverse; so the remainders s are so many more output
-    rows of one product. Columns are written side by side, as they were expanded, with M - 1 zeros between them;
-    then the diagonals of that array are the columns that fall together, and are summed.
+    Image row i stride + u takes w[u] dy[i]. Write u = m stride + s. Then the image's rows of one remainder s take
+    windows of rows of dy, as the forward pass takes windows of x, with the kernel's rows m in reverse order; the
+    remainders s count as more output rows of one product. The product gives each kernel column apart. Kernel column v
+    belongs v columns further right in the image: `_sum_shifted` puts the columns there and adds them up.
     """
-    rows_per, columns_per = -(-g.kh // g.sh), -(-g.kw // g.sw)  # M for rows and for columns
-    first, last = g.top // g.sh, -(-(g.top + g.h) // g.sh)  # of the image's rows, in strides
-    width = max(g.ow + columns_per - 1, -(-(g.left + g.w) // g.sw))  # of the image with its padding, in strides
-    kernel = np.zeros((rows_per * g.sh, columns_per * g.sw, g.c, g.c_out), w.dtype)
+    r = _reverse(g)
+    kernel = np.zeros((r.kernel_rows * g.sh, r.kernel_columns * g.sw, g.c, g.c_out), w.dtype)
     kernel[: g.kh, : g.kw] = w
-    kernel = kernel.reshape(rows_per, g.sh, columns_per * g.sw, g.c, g.c_out)[::-1].transpose(1, 3, 2, 0, 4)
+    kernel = kernel.reshape(r.kernel_rows, g.sh, r.kernel_columns * g.sw, g.c, g.c_out)[::-1].transpose(1, 3, 2, 0, 4)
 
-    padded = np.zeros((rows_per - 1 + max(last, g.oh), g.c_out, g.ow * g.n), dy.dtype)
-    padded[rows_per - 1 : rows_per - 1 + g.oh] = dy
-    shape = (last - first, rows_per * g.c_out, g.ow * g.n)
-    windows = np.ndarray(shape, dy.dtype, padded, offset=first * padded.strides[0], strides=padded.strides)
+    before = r.kernel_rows - 1  # rows of zeros, for the windows that begin above dy
+    padded = np.zeros((before + max(r.first + r.rows, g.oh), g.c_out, g.ow * g.n), dy.dtype)
+    padded[before : before + g.oh] = dy
+    shape = (r.rows, r.kernel_rows * g.c_out, g.ow * g.n)
+    windows = np.ndarray(shape, dy.dtype, padded, offset=r.first * padded.strides[0], strides=padded.strides)
 
-    expanded = np.empty((last - first, g.sh, g.c, columns_per, g.sw, width, g.n), dy.dtype)
-    height = g.sh * g.c * columns_per * g.sw
-    stack = expanded.reshape(last - first, height, width * g.n)
+    expanded = np.empty((r.rows, g.sh, g.c, r.kernel_columns, g.sw, r.columns, g.n), dy.dtype)
+    height = g.sh * g.c * r.kernel_columns * g.sw
+    stack = expanded.reshape(r.rows, height, r.columns * g.n)
     stack[:, :, g.ow * g.n :] = 0.0
-    # (sh c kw, M c_out) @ (M c_out, ow n)
-    _multiply(kernel.reshape(height, rows_per * g.c_out), windows, stack[:, :, : g.ow * g.n], g)
-    strides = list(expanded.strides)
-    strides[3] -= strides[5]  # one kernel column further is one image column back
-    diagonals = np.ndarray(expanded.shape, dy.dtype, expanded, strides=strides)
-    dx = np.empty((last - first, g.sh, g.c, width, g.sw, g.n), dy.dtype)
-    np.einsum("hscqrwn->hscwrn", diagonals, out=dx)
-    dx, top = dx.reshape((last - first) * g.sh, g.c, width * g.sw, g.n), g.top - first * g.sh
+    # (sh c kw, kernel_rows c_out) @ (kernel_rows c_out, ow n)
+    _multiply(kernel.reshape(height, r.kernel_rows * g.c_out), windows, stack[:, :, : g.ow * g.n], g)
+    dx = _sum_shifted(expanded).reshape(r.rows * g.sh, g.c, r.columns * g.sw, g.n)
+    top = g.top - r.first * g.sh
     return dx[top : top + g.h, :, g.left : g.left + g.w].transpose(3, 0, 2, 1)
+
+
+def _sum_shifted(expanded: np.ndarray) -> np.ndarray:
+    """Return the sum over the kernel's columns v (axis 3), each moved v columns to the right (axis 5).
+
+    (rows, sh, c, v, sw, columns, n) -> (rows, sh, c, columns, sw, n). One view with other strides moves them all,
+    and einsum adds them up: what it reads before the start of a line are the zeros at the end of the line before.
+    """
+    rows, sh, c, _, sw, columns, n = expanded.shape
+    strides = list(expanded.strides)
+    strides[3] -= strides[5]
+    shifted = np.ndarray(expanded.shape, expanded.dtype, expanded, strides=strides)
+    return np.einsum("hscvrwn->hscwrn", shifted, out=np.empty((rows, sh, c, columns, sw, n), expanded.dtype))
 
 
 def _multiply(matrix: np.ndarray, stack: np.ndarray, out: np.ndarray, g: _Geometry) -> None:

@@ -7,159 +7,123 @@ They differ in what the mean and the variance are taken over, of x (n, ..., chan
     batch_norm    the examples and the positions, of each channel (Ioffe and Szegedy 2015, algorithm 1)
 
 The variance is that of all entries, divided by their number. batch_norm has no hidden state: `vjp` takes the
-statistics of its batch (in `data_parallel`, of its chunk: the chunks do not depend on the workers), and `apply` takes
-those of the whole training set, the parameters `mean` and `var` that `fnn.statistics` adds.
+statistics of its batch, and `apply` takes those of the whole training set, the entries `mean` and `var` that
+`fnn.statistics` adds to the parameters.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from functional_nn.layer import (
-    Layer,
-    Params,
-    Pullback,
-    Shape,
-    ShapeError,
-    StructureError,
-    check_cotangent,
-    check_floats,
-    check_params,
-    configured,
-)
-from functional_nn.layers._arguments import count, positive
+from functional_nn.arguments import count, positive
+from functional_nn.layer import Layer, Params, Pullback, Shape, ShapeError
+from functional_nn.value import constructor
 
-NAMES = frozenset({"w", "b"})
-STATISTICS = frozenset({"mean", "var"})
 EXAMPLES, MEMBERS = 0, -1  # axes of x (n, ..., groups, members)
 
 
+@constructor(epsilon=positive)
 def layer_norm(epsilon: float = 1e-5) -> Layer:
     """Return the layer that normalizes each vector of channels, x (n, ..., c) -> y of the same shape.
 
     Parameters: w (c,), of ones, and b (c,), of zeros. Raises `ValueError` for an epsilon that is not above 0.
     """
-    config = {"epsilon": positive("layer_norm", "epsilon", epsilon)}
-    return configured("layer_norm", config, init=init, output_shape=output_shape, apply=layer_apply, vjp=layer_vjp)
+
+    def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
+        _check(params, x)
+        return _by_vector(params, x, epsilon, wrt_x)
+
+    return _norm("layer_norm", vjp)
 
 
+@constructor(groups=count, epsilon=positive)
 def group_norm(groups: int, epsilon: float = 1e-5) -> Layer:
     """Return the layer that normalizes each group of channels over all positions, x (n, ..., c) -> the same shape.
 
     Group i holds the channels i c / groups up to (i + 1) c / groups. Parameters: w (c,), of ones, and b (c,), of zeros.
     Raises `ValueError` for a bad argument, and where `groups` does not divide the channels.
     """
-    config = {
-        "groups": count("group_norm", "groups", groups),
-        "epsilon": positive("group_norm", "epsilon", epsilon),
-    }
-    return configured(
-        "group_norm", config, init=group_init, output_shape=group_output_shape, apply=group_apply, vjp=group_vjp
-    )
+
+    def check_groups(input_shape: Shape) -> None:
+        if input_shape[-1] % groups:
+            raise ShapeError(f"{input_shape[-1]} channels do not divide into {groups} groups: choose a divisor")
+
+    def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
+        _check(params, x)
+        check_groups(x.shape)
+        return _by_channel(params, x, groups, MEMBERS, epsilon, wrt_x)
+
+    return _norm("group_norm", vjp, check_shape=check_groups)
 
 
+@constructor(epsilon=positive)
 def batch_norm(epsilon: float = 1e-5) -> Layer:
     """Return the layer that normalizes each channel over the batch and all positions, x (n, ..., c) -> the same shape.
 
-    Parameters: w (c,), of ones, and b (c,), of zeros; `apply` needs mean (c,) and var (c,) too, which
-    `fnn.statistics(model, params, x)` computes from the training data and `vjp` refuses, so that no optimizer meets
-    them. Raises `ValueError` for an epsilon that is not above 0.
+    Parameters: w (c,), of ones, and b (c,), of zeros. `apply` needs mean (c,) and var (c,) too:
+    `fnn.statistics(model, params, x)` computes them from the training data. `vjp` refuses them, so that they are never
+    trained; where `fnn.bind` fixes them, `vjp` normalizes by them instead of by the batch. Raises `ValueError` for an
+    epsilon that is not above 0.
     """
-    config = {"epsilon": positive("batch_norm", "epsilon", epsilon)}
-    return configured("batch_norm", config, init=init, output_shape=output_shape, apply=batch_apply, vjp=batch_vjp)
+
+    def apply(params: Params, x: np.ndarray) -> np.ndarray:
+        return _by_statistics(params, x, epsilon, False)[0]
+
+    def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
+        if "mean" in params:
+            return _by_statistics(params, x, epsilon, wrt_x)
+        _check(params, x)
+        return _by_channel(params, x, x.shape[-1], EXAMPLES, epsilon, wrt_x)
+
+    return _norm("batch_norm", vjp).replace(apply=apply, moments=("mean", "var"), couples_examples=True)
 
 
-def init(rng: np.random.Generator, input_shape: Shape, *, name: str) -> Params:
-    """Return {"w": ones (c,), "b": zeros (c,)}; nothing is drawn."""
-    channels = output_shape(input_shape, name=name)[-1]
-    return {"w": np.ones(channels, np.float32), "b": np.zeros(channels, np.float32)}
+def _norm(
+    name: str,
+    vjp: Callable[..., tuple[np.ndarray, Pullback]],
+    check_shape: Callable[[Shape], None] = lambda input_shape: None,
+) -> Layer:
+    """Return the layer of this vjp with w of ones and b of zeros, one number a channel."""
+
+    def init(rng: np.random.Generator, input_shape: Shape) -> Params:
+        channels = output_shape(input_shape)[-1]
+        return {"w": np.ones(channels, np.float32), "b": np.zeros(channels, np.float32)}
+
+    def output_shape(input_shape: Shape) -> Shape:
+        if not input_shape or input_shape[-1] < 1:
+            raise ShapeError(f"input is {input_shape}, expected (..., channels)")
+        check_shape(input_shape)
+        return input_shape
+
+    def apply(params: Params, x: np.ndarray) -> np.ndarray:
+        return vjp(params, x, wrt_x=False)[0]
+
+    return Layer(name, init=init, output_shape=output_shape, apply=apply, vjp=vjp, parameters=("w", "b"))
 
 
-def output_shape(input_shape: Shape, *, name: str) -> Shape:
-    """Return `input_shape`; raises `ShapeError` where there is no channel."""
-    if not input_shape or input_shape[-1] < 1:
-        raise ShapeError(name, f"input is {input_shape}, expected (..., channels)")
-    return input_shape
-
-
-def layer_apply(params: Params, x: np.ndarray, *, epsilon: float = 1e-5) -> np.ndarray:
-    """Return y of x (n, ..., c)."""
-    return layer_vjp(params, x, epsilon=epsilon)[0]
-
-
-def layer_vjp(
-    params: Params, x: np.ndarray, *, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
-) -> tuple[np.ndarray, Pullback]:
-    """Return y and the pullback, which keeps the normalized x."""
-    _check("layer_norm", params, x)
-    return _by_vector(params, x, epsilon, wrt_x)
-
-
-def group_init(rng: np.random.Generator, input_shape: Shape, *, groups: int) -> Params:
-    """Return {"w": ones (c,), "b": zeros (c,)}; nothing is drawn."""
-    return init(rng, group_output_shape(input_shape, groups=groups), name="group_norm")
-
-
-def group_output_shape(input_shape: Shape, *, groups: int) -> Shape:
-    """Return `input_shape`; raises `ShapeError` where the groups do not divide the channels."""
-    channels = output_shape(input_shape, name="group_norm")[-1]
-    if channels % groups:
-        raise ShapeError("group_norm", f"{channels} channels do not divide into {groups} groups: choose a divisor")
-    return input_shape
-
-
-def group_apply(params: Params, x: np.ndarray, *, groups: int, epsilon: float = 1e-5) -> np.ndarray:
-    """Return y of x (n, ..., c)."""
-    return group_vjp(params, x, groups=groups, epsilon=epsilon)[0]
-
-
-def group_vjp(
-    params: Params, x: np.ndarray, *, groups: int, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
-) -> tuple[np.ndarray, Pullback]:
-    """Return y and the pullback, which keeps x less its mean."""
-    _check("group_norm", params, x)
-    group_output_shape(x.shape[1:], groups=groups)
-    return _by_channel("group_norm", params, x, groups, MEMBERS, epsilon, wrt_x)
-
-
-def batch_apply(params: Params, x: np.ndarray, *, epsilon: float = 1e-5) -> np.ndarray:
-    """Return y of x (n, ..., c) under the statistics `mean` and `var` of the training data."""
-    missing = STATISTICS - params.keys()
-    if missing:
-        message = "missing; inference needs the training data's: params = fnn.statistics(model, params, x)"
-        raise StructureError("batch_norm", message, (min(missing),))
-    _check("batch_norm", params, x, STATISTICS)
-    scale = params["w"] / np.sqrt(params["var"] + epsilon)
+def _by_statistics(params: Params, x: np.ndarray, epsilon: float, wrt_x: bool) -> tuple[np.ndarray, Pullback]:
+    """Normalize each channel by the parameters mean and var, then scale and shift."""
+    _check(params, x)
+    inverse = 1.0 / np.sqrt(params["var"] + epsilon)
+    scale = params["w"] * inverse
     y = x * scale
     y += params["b"] - params["mean"] * scale
-    return y
 
+    def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+        positions = range(dy.ndim - 1)
+        z = (x - params["mean"]) * inverse
+        dparams = {"w": _sum(positions, dy, z), "b": _sum(positions, dy)}
+        return dparams, dy * scale if wrt_x else None
 
-def batch_vjp(
-    params: Params, x: np.ndarray, *, epsilon: float = 1e-5, key: object = None, wrt_x: bool = True
-) -> tuple[np.ndarray, Pullback]:
-    """Return y under the batch's own statistics, and the pullback, through them too; it keeps x less its mean."""
-    if found := STATISTICS & params.keys():
-        message = "statistics serve inference and are not trained: train the parameters that they were added to"
-        raise StructureError("batch_norm", message, (min(found),))
-    _check("batch_norm", params, x)
-    return _by_channel("batch_norm", params, x, x.shape[-1], EXAMPLES, epsilon, wrt_x)
-
-
-def batch_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean (c,) and the variance (c,) of each channel of x (n, ..., c)."""
-    axes = tuple(range(x.ndim - 1))
-    mean = _mean(axes, x)
-    centred = x - mean
-    return mean.reshape(-1), _mean(axes, centred, centred).reshape(-1)
+    return y, pullback
 
 
 def _by_vector(params: Params, x: np.ndarray, epsilon: float, wrt_x: bool) -> tuple[np.ndarray, Pullback]:
     """Normalize each vector of channels, then scale and shift."""
-    w, dtype, channels = params["w"], x.dtype, (x.ndim - 1,)
+    w, channels = params["w"], (x.ndim - 1,)
     z = x - _mean(channels, x)
     inverse = 1.0 / np.sqrt(_mean(channels, z, z) + epsilon)
     z *= inverse  # normalized
@@ -167,7 +131,6 @@ def _by_vector(params: Params, x: np.ndarray, epsilon: float, wrt_x: bool) -> tu
     y += params["b"]
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
-        check_cotangent("layer_norm", dy, z.shape, dtype)
         positions = range(z.ndim - 1)
         dparams = {"w": _sum(positions, dy, z), "b": _sum(positions, dy)}
         if not wrt_x:
@@ -184,13 +147,13 @@ def _by_vector(params: Params, x: np.ndarray, epsilon: float, wrt_x: bool) -> tu
 
 
 def _by_channel(
-    name: str, params: Params, x: np.ndarray, groups: int, together: int, epsilon: float, wrt_x: bool
+    params: Params, x: np.ndarray, groups: int, together: int, epsilon: float, wrt_x: bool
 ) -> tuple[np.ndarray, Pullback]:
     """Normalize by statistics over the positions and one axis more, then scale and shift.
 
     `together` is that axis of x (n, ..., groups, members): EXAMPLES or MEMBERS.
     """
-    dtype, x_shape = x.dtype, x.shape
+    x_shape = x.shape
     shape = (*x_shape[:-1], groups, x_shape[-1] // groups)
     x = x.reshape(shape)
     w, b = (params[entry].reshape(shape[-2:]) for entry in "wb")
@@ -199,23 +162,22 @@ def _by_channel(
     def mean(sums: np.ndarray) -> np.ndarray:
         return np.add.reduce(sums, axis=together, keepdims=True) * share
 
-    z = x - _along(x, mean(_over_positions(x)))
+    z = x - _repeated(x, mean(_over_positions(x)))
     inverse = 1.0 / np.sqrt(mean(_over_positions(z, z)) + epsilon)
     scale = inverse * w
-    y = z * _along(z, scale)
-    y += _along(z, b)
+    y = z * _repeated(z, scale)
+    y += _repeated(z, b)
 
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
-        check_cotangent(name, dy, x_shape, dtype)
         dy = dy.reshape(shape)
         sums, moments = _over_positions(dy), _over_positions(dy, z)
         dparams = {"w": (moments * inverse).sum(0).reshape(-1), "b": sums.sum(0).reshape(-1)}
         if not wrt_x:
             return dparams, None
         # dx = dv - mean(dv) - inverse^2 z mean(dv z), dv = scale dy: as for a vector
-        dx = dy * _along(z, scale)
-        dx -= z * _along(z, inverse * (inverse * mean(scale * moments)))
-        dx -= _along(z, mean(scale * sums))
+        dx = dy * _repeated(z, scale)
+        dx -= z * _repeated(z, inverse * (inverse * mean(scale * moments)))
+        dx -= _repeated(z, mean(scale * sums))
         return dparams, dx.reshape(x_shape)
 
     return y.reshape(x_shape), pullback
@@ -236,10 +198,10 @@ def _over_positions(*arrays: np.ndarray) -> np.ndarray:
     return total if first.ndim == 4 else np.add.reduce(total, axis=tuple(range(2, total.ndim - 2)), keepdims=True)
 
 
-def _along(x: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return values, which broadcast over x (n, ..., groups, members), so that they do it fast.
+def _repeated(x: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return values (n or 1, 1, ..., groups, members or 1), repeated over the positions of x but for their first axis.
 
-    They are repeated along all axes but the first of the positions, so that NumPy takes long runs of memory at a time.
+    They would broadcast over x as they are. Repeated, they let NumPy take long runs of memory at a time.
     """
     if x.ndim < 5:
         return values
@@ -261,12 +223,9 @@ def _sum(axes: Sequence[int], *arrays: np.ndarray) -> np.ndarray:
     return np.asarray(np.einsum(*operands, [axis for axis in every if axis not in axes]))
 
 
-def _check(name: str, params: Params, x: np.ndarray, more: frozenset[str] = frozenset()) -> None:
-    names = NAMES | more
-    check_params(name, params, names)
-    check_floats(name, x, *params.values())
+def _check(params: Params, x: np.ndarray) -> None:
     if x.ndim < 2:
-        raise ShapeError(name, f"x has shape {x.shape}, expected (n, ..., channels)")
-    for entry in sorted(names):
-        if params[entry].shape != x.shape[-1:]:
-            raise ShapeError(name, f"x has {x.shape[-1]} channels, shape {params[entry].shape} does not fit", (entry,))
+        raise ShapeError(f"x has shape {x.shape}, expected (n, ..., channels)")
+    for name, entry in params.items():
+        if entry.shape != x.shape[-1:]:
+            raise ShapeError(f"x has {x.shape[-1]} channels, shape {entry.shape} does not fit", (name,))

@@ -1,6 +1,6 @@
 """Losses: values made of two pure functions, the mean over the batch and its derivative; a family a file."""
 
-from functional_nn.losses._loss import Loss
+from functional_nn.loss import Loss
 from functional_nn.losses.classification import (
     cross_entropy,
     hinge,

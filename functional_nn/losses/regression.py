@@ -7,43 +7,42 @@ huber                e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), e
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from functional_nn.losses._loss import Loss, LossPullback, as_rows, check_outputs, loss_of
+from functional_nn.arguments import positive
+from functional_nn.loss import Loss, LossPullback, as_rows
+from functional_nn.value import constant, constructor
 
 
-def _mean_squared_error(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
-    check_outputs("mean_squared_error", outputs)
-    error = outputs - as_rows("mean_squared_error", outputs, targets)
+@constant
+def mean_squared_error() -> Loss:
+    """The mean of (y - t)^2 over all outputs of all examples; the derivative is 2 (y - t) over their number."""
 
-    def pullback(dvalue: float) -> np.ndarray:
-        return error * (2.0 * float(dvalue) / error.size)
+    def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
+        error = outputs - as_rows("mean_squared_error", outputs, targets)
 
-    return float(np.square(error).mean(dtype=np.float64)), pullback
+        def pullback(dvalue: float) -> np.ndarray:
+            return error * (2.0 * float(dvalue) / error.size)
+
+        return float(np.square(error).mean(dtype=np.float64)), pullback
+
+    return Loss("mean_squared_error", vjp=vjp)
 
 
+@constructor(delta=positive)
 def huber(delta: float = 1.0) -> Loss:
     """Return the Huber loss, quadratic up to an error of `delta` and linear beyond.
 
     Raises `ValueError` for a delta that is not above 0.
     """
-    if not 0.0 < delta < math.inf:
-        raise ValueError(f"huber: delta is {delta!r}, expected a finite number above 0")
-    return loss_of("huber", _huber, delta=delta)
 
+    def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
+        error = outputs - as_rows("huber", outputs, targets)
+        held = np.clip(error, -delta, delta)
 
-def _huber(outputs: np.ndarray, targets: np.ndarray, *, delta: float) -> tuple[float, LossPullback]:
-    check_outputs("huber", outputs)
-    error = outputs - as_rows("huber", outputs, targets)
-    held = np.clip(error, -delta, delta)
-    value = float((held * (error - 0.5 * held)).mean(dtype=np.float64))  # h (e - h / 2) is both of its forms
+        def pullback(dvalue: float) -> np.ndarray:
+            return held * (float(dvalue) / held.size)
 
-    def pullback(dvalue: float) -> np.ndarray:
-        return held * (float(dvalue) / held.size)
+        return float((held * (error - 0.5 * held)).mean(dtype=np.float64)), pullback  # h (e - h / 2) is both forms
 
-    return value, pullback
-
-
-mean_squared_error = loss_of("mean_squared_error", _mean_squared_error)
+    return Loss("huber", vjp=vjp)

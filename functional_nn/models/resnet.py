@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functional_nn import compose, layers
+from functional_nn.arguments import count
 from functional_nn.initializers import he_normal
 from functional_nn.layer import Layer
+from functional_nn.value import constructor
 
 __all__ = ["small_resnet"]
 
 GROUPS = 8
 
 
+@constructor(classes=count, width=count)
 def small_resnet(classes: int = 10, width: int = 32) -> Layer:
     """Return a residual network for images (n, h, w, c), h and w divisible by 4: 154,738 parameters for 50 classes.
 
@@ -18,7 +21,7 @@ def small_resnet(classes: int = 10, width: int = 32) -> Layer:
     block of 2 width -> mean over positions -> dense. A block is conv 3x3, norm, SiLU, conv 3x3, norm, added to its
     input (through a 1x1 convolution where the shape changes), then SiLU. `width` is a multiple of 8, the groups.
     """
-    if width < GROUPS or width % GROUPS:
+    if width % GROUPS:
         raise ValueError(f"small_resnet: width is {width!r}, expected a multiple of {GROUPS}: the norm's groups")
     parts = {
         "stem": _conv(width, 3),
@@ -34,7 +37,7 @@ def small_resnet(classes: int = 10, width: int = 32) -> Layer:
         "mean": layers.global_avg_pool(),
         "output": layers.dense(classes),
     }
-    return compose.sequence("small_resnet", {"classes": classes, "width": width}, parts)
+    return compose.serial(**parts)
 
 
 def _block(filters: int, stride: int) -> Layer:

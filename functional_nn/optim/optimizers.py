@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functional_nn.arguments import fraction, not_negative
 from functional_nn.optim.schedules import Schedule
 from functional_nn.optim.transforms import (
     Transform,
@@ -13,10 +14,12 @@ from functional_nn.optim.transforms import (
     scale_by_rms,
     trace,
 )
+from functional_nn.value import constructor
 
 __all__ = ["adagrad", "adam", "rmsprop", "sgd"]
 
 
+@constructor(momentum=fraction, weight_decay=not_negative)
 def sgd(
     learning_rate: float | Schedule, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
 ) -> Transform:
@@ -31,6 +34,7 @@ def sgd(
     return _descent(first, learning_rate, weight_decay)
 
 
+@constructor(weight_decay=not_negative)
 def adam(
     learning_rate: float | Schedule,
     b1: float = 0.9,
@@ -45,6 +49,7 @@ def adam(
     return _descent([scale_by_adam(b1, b2, eps)], learning_rate, weight_decay)
 
 
+@constructor(momentum=fraction, weight_decay=not_negative)
 def rmsprop(
     learning_rate: float | Schedule,
     decay: float = 0.99,
@@ -60,6 +65,7 @@ def rmsprop(
     return _descent(first, learning_rate, weight_decay)
 
 
+@constructor(weight_decay=not_negative)
 def adagrad(learning_rate: float | Schedule, eps: float = 1e-10, weight_decay: float = 0.0) -> Transform:
     """Return AdaGrad (Duchi et al. 2011), s the sum of g^2 so far.
 

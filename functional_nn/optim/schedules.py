@@ -6,118 +6,119 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from functional_nn.arguments import count, fraction, not_negative, positive
+from functional_nn.value import Value, constructor
 
 __all__ = ["Schedule", "cosine", "exponential", "one_cycle", "piecewise", "step_decay"]
 
 Schedule = Callable[[int], float]
 
 
-@dataclass(frozen=True)
-class step_decay:
-    """rate * factor ** (step // every): the rate falls by `factor` after every `every` updates."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ScheduleValue(Value):
+    """A schedule as a value; any function of the step is a schedule too."""
 
-    rate: float
-    every: int
-    factor: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a negative rate or factor, or an `every` below 1."""
-        if self.rate < 0 or self.every < 1 or self.factor < 0:
-            raise ValueError(f"{self}: expected rate >= 0, every >= 1 and factor >= 0")
+    rate_of: Schedule
 
     def __call__(self, step: int) -> float:
-        """Return the rate of this update."""
-        return float(self.rate * self.factor ** (step // self.every))
+        """Return the rate of the update that `step` others were made before."""
+        return float(self.rate_of(step))
 
 
-@dataclass(frozen=True)
-class cosine:
+@constructor(rate=not_negative, every=count, factor=not_negative)
+def step_decay(rate: float, every: int, factor: float = 0.1) -> ScheduleValue:
+    """rate * factor ** (step // every): the rate falls by `factor` after every `every` updates.
+
+    Raises `ValueError` for a negative rate or factor, or an `every` below 1.
+    """
+    return ScheduleValue(lambda step: rate * factor ** (step // every))
+
+
+@constructor(rate=not_negative, steps=count, warmup=partial(count, least=0), final=not_negative)
+def cosine(rate: float, steps: int, warmup: int = 0, final: float = 0.0) -> ScheduleValue:
     """Rise linearly over `warmup` updates to `rate`, then fall along half a cosine to `final` at `steps`.
 
     rate * (step + 1) / warmup, then final + (rate - final) (1 + cos(pi t)) / 2, t from 0 to 1 and 1 from then on
     (Loshchilov and Hutter 2017, eq. 5, without restarts; Goyal et al. 2017 for the warm-up).
+    Raises `ValueError` for a negative rate, or a warm-up that is not shorter than the whole.
     """
+    if warmup >= steps:
+        raise ValueError(f"cosine: warmup is {warmup}, expected fewer than the {steps} steps")
 
-    rate: float
-    steps: int
-    warmup: int = 0
-    final: float = 0.0
+    def rate_of(step: int) -> float:
+        if step < warmup:
+            return rate * (step + 1) / warmup
+        return _along_cosine(rate, final, min(1.0, (step - warmup) / (steps - warmup)))
 
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a negative rate, or a warm-up that is not shorter than the whole."""
-        if self.rate < 0 or self.final < 0 or not 0 <= self.warmup < self.steps:
-            raise ValueError(f"{self}: expected rate >= 0, final >= 0 and 0 <= warmup < steps")
-
-    def __call__(self, step: int) -> float:
-        """Return the rate of this update."""
-        if step < self.warmup:
-            return float(self.rate * (step + 1) / self.warmup)
-        done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
-        return _along_cosine(self.rate, self.final, done)
+    return ScheduleValue(rate_of)
 
 
-@dataclass(frozen=True)
-class exponential:
-    """rate * factor ** (step / every): smooth, falling by `factor` over every `every` updates."""
+@constructor(rate=not_negative, factor=positive, every=count)
+def exponential(rate: float, factor: float, every: int = 1) -> ScheduleValue:
+    """rate * factor ** (step / every): smooth, falling by `factor` over every `every` updates.
 
-    rate: float
-    factor: float
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a negative rate, a factor that is not above 0, or an `every` below 1."""
-        if self.rate < 0 or self.every < 1 or not 0 < self.factor < math.inf:
-            raise ValueError(f"{self}: expected rate >= 0, factor > 0 and every >= 1")
-
-    def __call__(self, step: int) -> float:
-        """Return the rate of this update."""
-        return float(self.rate * self.factor ** (step / self.every))
+    Raises `ValueError` for a negative rate, a factor that is not above 0, or an `every` below 1.
+    """
+    return ScheduleValue(lambda step: rate * factor ** (step / every))
 
 
-@dataclass(frozen=True)
-class piecewise:
-    """rates[i] from boundaries[i - 1] up to but without boundaries[i]: one more rate than boundaries."""
-
-    rates: tuple[float, ...]
-    boundaries: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for negative rates, boundaries that do not rise, or numbers of them that do not fit."""
-        rising = all(a < b for a, b in zip((0, *self.boundaries), self.boundaries, strict=False))
-        if len(self.rates) != len(self.boundaries) + 1 or not rising or min(self.rates) < 0:
-            raise ValueError(f"{self}: expected rates >= 0, one more than boundaries, which rise from above 0")
-
-    def __call__(self, step: int) -> float:
-        """Return the rate of this update."""
-        return float(self.rates[bisect_right(self.boundaries, step)])
+def _rates(constructor: str, name: str, value: Any) -> tuple[float, ...]:
+    return tuple(not_negative(constructor, name, rate) for rate in value)
 
 
-@dataclass(frozen=True)
-class one_cycle:
+def _boundaries(constructor: str, name: str, value: Any) -> tuple[int, ...]:
+    boundaries = tuple(count(constructor, name, step) for step in value)
+    if any(later <= earlier for earlier, later in pairwise(boundaries)):
+        raise ValueError(f"{constructor}: {name} are {boundaries}, expected numbers of updates that rise")
+    return boundaries
+
+
+@constructor(rates=_rates, boundaries=_boundaries)
+def piecewise(rates: tuple[float, ...], boundaries: tuple[int, ...]) -> ScheduleValue:
+    """rates[i] from boundaries[i - 1] up to but without boundaries[i]: one more rate than boundaries.
+
+    Raises `ValueError` for negative rates, boundaries that do not rise, or numbers of them that do not fit.
+    """
+    if len(rates) != len(boundaries) + 1:
+        raise ValueError(f"piecewise: {len(rates)} rates and {len(boundaries)} boundaries, expected one more rate")
+    return ScheduleValue(lambda step: rates[bisect_right(boundaries, step)])
+
+
+def _at_least_one(constructor: str, name: str, value: Any) -> float:
+    if positive(constructor, name, value) < 1.0:
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected a finite number of at least 1")
+    return float(value)
+
+
+@constructor(
+    rate=not_negative,
+    steps=partial(count, least=2),
+    warmup=fraction,
+    start=_at_least_one,
+    final=_at_least_one,
+)
+def one_cycle(rate: float, steps: int, warmup: float = 0.3, start: float = 25.0, final: float = 1e4) -> ScheduleValue:
     """Rise along half a cosine from rate / start to `rate` over a share `warmup` of `steps`, then fall to `final`.
 
     The last of the `steps` updates has rate / start / final (Smith and Topin 2018, section 3, with cosines for its
     lines; the settings are those that the field uses). Momentum is not cycled.
+    Raises `ValueError` for a negative rate, fewer than 2 steps, or a warm-up outside (0, 1).
     """
+    if warmup == 0.0:
+        raise ValueError("one_cycle: warmup is 0, the share of the steps in which the rate rises: expected above 0")
+    first, last = rate / start, rate / start / final
+    peak, end = warmup * steps - 1.0, steps - 1.0
 
-    rate: float
-    steps: int
-    warmup: float = 0.3
-    start: float = 25.0
-    final: float = 1e4
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for a negative rate, fewer than 2 steps, or a warm-up outside (0, 1)."""
-        if self.rate < 0 or self.steps < 2 or not 0 < self.warmup < 1 or self.start < 1 or self.final < 1:
-            raise ValueError(f"{self}: expected rate >= 0, steps >= 2, 0 < warmup < 1, start >= 1 and final >= 1")
-
-    def __call__(self, step: int) -> float:
-        """Return the rate of this update."""
-        first, last = self.rate / self.start, self.rate / self.start / self.final
-        peak, end = self.warmup * self.steps - 1.0, self.steps - 1.0
+    def rate_of(step: int) -> float:
         if step <= peak:
-            return _along_cosine(first, self.rate, step / peak if peak else 1.0)
-        return _along_cosine(self.rate, last, min(1.0, (step - peak) / (end - peak)))
+            return _along_cosine(first, rate, step / peak if peak else 1.0)
+        return _along_cosine(rate, last, min(1.0, (step - peak) / (end - peak)))
+
+    return ScheduleValue(rate_of)
 
 
 def _along_cosine(start: float, end: float, share: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from functional_nn import keys
 from functional_nn.keys import Key
 from functional_nn.layer import Layer
-from functional_nn.losses import Loss
+from functional_nn.loss import Loss
 from functional_nn.testing.complex_step import as_complex, complex_probe
 from functional_nn.testing.contract import check_contract, check_opposite, check_output, check_without_dx
 from functional_nn.testing.jacobian import entry_failures

@@ -11,7 +11,7 @@ import numpy as np
 from functional_nn import tree
 from functional_nn.keys import Key
 from functional_nn.layer import FLOATS, Layer
-from functional_nn.losses import Loss
+from functional_nn.loss import Loss
 from functional_nn.testing.verdict import GradientError, Verdict
 
 __all__ = ["Point", "Problem", "of_layer", "of_loss"]

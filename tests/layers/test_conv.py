@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from functional_nn import initializers, layers
-from functional_nn.layers import conv
 
 
 def image(rows):
@@ -69,16 +68,6 @@ def test_channels_are_summed_and_filters_are_not():
 def test_a_window_within_the_padding_gives_the_bias():
     y = layers.conv2d(1, 1, padding=2).apply(kernel([[3]], bias=0.25), image([[1]]))
     assert y[0, :, :, 0].tolist() == [[0.25] * 5, [0.25] * 5, [0.25, 0.25, 3.25, 0.25, 0.25], [0.25] * 5, [0.25] * 5]
-
-
-def test_functions_work_without_a_layer():
-    params = conv.init(np.random.default_rng(0), (5, 5, 2), filters=3, kernel=3)
-    x = np.random.default_rng(1).standard_normal((2, 5, 5, 2)).astype(np.float32)
-    layer = layers.conv2d(3, 3, stride=2, padding=1)
-    np.testing.assert_array_equal(conv.apply(params, x, stride=2, padding=1), layer.apply(params, x))
-    assert conv.output_shape((5, 5, 2), filters=3, kernel=3, stride=2, padding=1) == (3, 3, 3)
-    y, pullback = conv.vjp(params, x, stride=2, padding=1)
-    assert pullback(y)[0].keys() == {"w", "b"}
 
 
 def test_images_come_out_with_the_batch_innermost_in_memory():

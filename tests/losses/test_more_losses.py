@@ -198,8 +198,8 @@ def test_losses_print_compare_and_pickle_by_what_they_are():
     ("make", "message"),
     [
         (lambda: losses.cross_entropy(1.0), "label_smoothing is 1.0"),
-        (lambda: losses.cross_entropy(class_weights=(1.0, 0.0)), "class_weights are"),
-        (lambda: losses.cross_entropy(class_weights=()), "class_weights are"),
+        (lambda: losses.cross_entropy(class_weights=(1.0, 0.0)), "class_weights is"),
+        (lambda: losses.cross_entropy(class_weights=()), "class_weights is"),
         (lambda: losses.hinge(0.0), "margin is 0.0"),
         (lambda: losses.huber(-1.0), "delta is -1.0"),
         (lambda: losses.cross_entropy(0.0, (1.0,)).apply(np.zeros((2, 3)), np.zeros(2, int)), "1 class_weights for 3"),

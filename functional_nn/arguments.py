@@ -1,0 +1,110 @@
+"""Checks of constructors' arguments: a layer author's vocabulary.
+
+    @constructor(units=count, slope=finite)
+    def mine(units: int, slope: float = 0.1) -> Layer: ...
+
+A check takes the constructor's name, the argument's name and its value. It returns the value as the constructor keeps
+it, or raises `ValueError` that names all three. `partial(count, least=0)` is a check too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "Margins",
+    "Padding",
+    "Pair",
+    "as_margins",
+    "as_pair",
+    "count",
+    "finite",
+    "fraction",
+    "not_negative",
+    "optional",
+    "padding",
+    "pair",
+    "positive",
+]
+
+Pair = int | tuple[int, int]
+Padding = int | tuple[tuple[int, int], tuple[int, int]]
+Margins = tuple[tuple[int, int], tuple[int, int]]
+
+
+def count(constructor: str, name: str, value: Any, *, least: int = 1) -> int:
+    """Return `value` as an int of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected an int of at least {least}")
+    return int(value)
+
+
+def finite(constructor: str, name: str, value: Any) -> float:
+    """Return `value` as a float; it must be a finite real number."""
+    return _number(constructor, name, value, "a finite number", lambda number: True)
+
+
+def positive(constructor: str, name: str, value: Any) -> float:
+    """Return `value` as a float; it must be finite and above 0."""
+    return _number(constructor, name, value, "a finite number above 0", lambda number: number > 0.0)
+
+
+def not_negative(constructor: str, name: str, value: Any) -> float:
+    """Return `value` as a float; it must be finite and at least 0."""
+    return _number(constructor, name, value, "a finite number that is not negative", lambda number: number >= 0.0)
+
+
+def fraction(constructor: str, name: str, value: Any) -> float:
+    """Return `value` as a float; it must be at least 0 and below 1."""
+    return _number(constructor, name, value, "a number from 0 up to but without 1", lambda number: 0.0 <= number < 1.0)
+
+
+def pair(constructor: str, name: str, value: Any, *, least: int = 1) -> Pair:
+    """Return an int or a (height, width) pair of ints; a pair of equal numbers becomes one int."""
+    if not isinstance(value, tuple | list):
+        return count(constructor, name, value, least=least)
+    if len(value) != 2:
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected an int or (height, width)")
+    height, width = (count(constructor, name, item, least=least) for item in value)
+    return height if height == width else (height, width)
+
+
+def padding(constructor: str, name: str, value: Any) -> Padding:
+    """Return an int or ((top, bottom), (left, right)); equal margins become one int."""
+    if not isinstance(value, tuple | list):
+        return count(constructor, name, value, least=0)
+    if len(value) != 2 or not all(isinstance(side, tuple | list) and len(side) == 2 for side in value):
+        expected = "expected an int or ((top, bottom), (left, right))"
+        raise ValueError(f"{constructor}: {name} is {value!r}, {expected}")
+    (top, bottom), (left, right) = ([count(constructor, name, item, least=0) for item in side] for side in value)
+    return top if top == bottom == left == right else ((top, bottom), (left, right))
+
+
+def optional(check: Callable[[str, str, Any], Any]) -> Callable[[str, str, Any], Any]:
+    """Return the check that lets None pass and leaves the rest to `check`."""
+
+    def checked(constructor: str, name: str, value: Any) -> Any:
+        return None if value is None else check(constructor, name, value)
+
+    return checked
+
+
+def as_pair(value: Pair) -> tuple[int, int]:
+    """Return (height, width) of an int or a pair."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def as_margins(value: Padding) -> Margins:
+    """Return ((top, bottom), (left, right)) of an int or of that."""
+    return value if isinstance(value, tuple) else ((value, value), (value, value))
+
+
+def _number(constructor: str, name: str, value: Any, expected: str, holds: Callable[[float], bool]) -> float:
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not holds(float(value)):
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected {expected}")
+    return float(value)

@@ -1,0 +1,74 @@
+"""What all combinators share: their parts, and the parts' keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from functional_nn import keys
+from functional_nn.layer import NO_PARAMS, Layer, LayerError, Params, Pullback, Shape
+
+__all__ = ["Part", "fold", "named_parts"]
+
+
+class Part(NamedTuple):
+    """A layer within a combinator, under its name: it takes its own entry of the combinator's parameters."""
+
+    name: str
+    layer: Layer
+
+    def init(self, rng: np.random.Generator, input_shape: Shape) -> Params:
+        """Return the part's own parameters."""
+        try:
+            return self.layer.init(rng, input_shape)
+        except LayerError as error:
+            error.leave(part=self.name)
+            raise
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the part's output shape."""
+        try:
+            return self.layer.output_shape(input_shape)
+        except LayerError as error:
+            error.leave(part=self.name)
+            raise
+
+    def apply(self, params: Params, x: np.ndarray) -> np.ndarray:
+        """Return the part's output under its entry of `params`."""
+        try:
+            return self.layer.apply(params.get(self.name, NO_PARAMS), x)
+        except LayerError as error:
+            error.leave(part=self.name)
+            raise
+
+    def vjp(self, params: Params, x: np.ndarray, key: keys.Key | None, wrt_x: bool) -> tuple[np.ndarray, Pullback]:
+        """Return the part's output under its entry of `params`, and its pullback."""
+        try:
+            return self.layer.vjp(params.get(self.name, NO_PARAMS), x, key=key, wrt_x=wrt_x)
+        except LayerError as error:
+            error.leave(part=self.name)
+            raise
+
+    def pull(self, pullback: Pullback, dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+        """Return `pullback(dy)`, the part's own pullback."""
+        try:
+            return pullback(dy)
+        except LayerError as error:
+            error.leave(part=self.name)
+            raise
+
+
+def named_parts(combinator: str, parts: Mapping[str, Layer]) -> tuple[Part, ...]:
+    """Return the parts by name; raises `TypeError` for one that is no layer."""
+    for name, part in parts.items():
+        if not isinstance(part, Layer):
+            hint = ": call it to make one" if callable(part) else ""
+            raise TypeError(f"{combinator}.{name}: expected a Layer, got {part!r}{hint}")
+    return tuple(Part(name, part) for name, part in parts.items())
+
+
+def fold(key: keys.Key | None, position: int) -> keys.Key | None:
+    """Return the key of the part at this position."""
+    return None if key is None else keys.fold(key, position)

@@ -1,0 +1,63 @@
+"""Serial composition: each layer on the output of the one before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from functional_nn import keys
+from functional_nn.compose.parts import Part, fold, named_parts
+from functional_nn.layer import Layer, Params, Pullback, Shape
+from functional_nn.value import constructor
+
+__all__ = ["serial"]
+
+
+@constructor
+def serial(**parts: Layer) -> Layer:
+    """Compose layers by name, each on the output of the one before: `serial(c1=conv2d(6, 5), a1=sigmoid)`.
+
+    Parameters: {"c1": {...}, ...}, an entry for each part that has parameters. Raises `TypeError` for a part that is no
+    layer. With `wrt_x=False` the pullback ends at the first part with parameters.
+    """
+    steps = named_parts("serial", parts)
+
+    def init(rng: np.random.Generator, input_shape: Shape) -> Params:
+        params = {}
+        for part in steps:
+            params[part.name] = part.init(rng, input_shape)
+            input_shape = part.output_shape(input_shape)
+        return {name: entry for name, entry in params.items() if entry}
+
+    def output_shape(input_shape: Shape) -> Shape:
+        for part in steps:
+            input_shape = part.output_shape(input_shape)
+        return input_shape
+
+    def apply(params: Params, x: np.ndarray) -> np.ndarray:
+        for part in steps:
+            x = part.apply(params, x)
+        return x
+
+    def vjp(
+        params: Params, x: np.ndarray, *, key: keys.Key | None = None, wrt_x: bool = True
+    ) -> tuple[np.ndarray, Pullback]:
+        pullbacks: list[tuple[Part, Pullback]] = []
+        needed = wrt_x
+        for i, part in enumerate(steps):
+            x, part_pullback = part.vjp(params, x, fold(key, i), needed)
+            needed = needed or bool(params.get(part.name))
+            if needed:
+                pullbacks.append((part, part_pullback))
+
+        def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+            dparams: Params = {}
+            dx: Any = dy
+            for part, part_pullback in reversed(pullbacks):
+                dparams[part.name], dx = part.pull(part_pullback, dx)
+            return {name: dparams.get(name, {}) for name in params}, dx if wrt_x else None
+
+        return x, pullback
+
+    return Layer("serial", init=init, output_shape=output_shape, apply=apply, vjp=vjp, parts=steps, combine=serial)

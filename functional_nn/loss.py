@@ -1,0 +1,100 @@
+"""The Loss, a value made of pure functions, and the checks of outputs and targets that losses share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from functional_nn.layer import ARRAYS, FLOATS
+from functional_nn.value import Value
+
+__all__ = ["Loss", "LossPullback", "LossVjp", "as_labels", "as_rows", "check_labels"]
+
+LossPullback = Callable[[float], np.ndarray]
+LossVjp = Callable[[np.ndarray, np.ndarray], tuple[float, LossPullback]]
+
+
+class Loss(Value):
+    """A loss as a value.
+
+    - `apply(outputs, targets) -> float`: the mean over the batch; that of `vjp` where it is not given.
+    - `vjp(outputs, targets) -> (value, pullback)`; `pullback(1.0)` is the derivative by the outputs.
+    - `hits(outputs, targets)`: a bool array (n,), which outputs are right, from which `fit` and `evaluate`
+      compute the accuracy; None where the loss is not one of classification.
+    - `weight(targets)`: what a batch's mean counts for among others', the number of its examples unless they weigh
+      differently: `data_parallel` and `fit` put the means of chunks and batches together by it.
+    - `scores(outputs) -> (n, classes)`: probabilities; None where the loss has no such notion.
+
+    Whatever the loss, `apply` and `vjp` raise `TypeError` for outputs that are no float32 or float64 array and for
+    targets that are no array, and `ValueError` for an empty batch.
+    """
+
+    name: str
+    hits: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
+    weight: Callable[[np.ndarray], float]
+    scores: Callable[[np.ndarray], np.ndarray] | None
+    _apply: Callable[[np.ndarray, np.ndarray], float] | None
+    _vjp: LossVjp
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        vjp: LossVjp,
+        apply: Callable[[np.ndarray, np.ndarray], float] | None = None,
+        hits: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+        weight: Callable[[np.ndarray], float] = len,
+        scores: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> None:
+        self.__dict__.update(name=name, hits=hits, weight=weight, scores=scores, _apply=apply, _vjp=vjp)
+
+    def apply(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        """Return the mean over the batch."""
+        self._check(outputs, targets)
+        return self._vjp(outputs, targets)[0] if self._apply is None else self._apply(outputs, targets)
+
+    def vjp(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
+        """Return the mean over the batch, and the pullback."""
+        self._check(outputs, targets)
+        return self._vjp(outputs, targets)
+
+    def _check(self, outputs: Any, targets: Any) -> None:
+        for what, array in (("outputs", outputs), ("targets", targets)):
+            if type(array) not in ARRAYS:
+                raise TypeError(f"{self.name}: {what} are a {type(array).__name__}, expected a NumPy array")
+        if outputs.dtype not in FLOATS:
+            raise TypeError(f"{self.name}: outputs are {outputs.dtype}, expected float32 or float64")
+        if outputs.size == 0:
+            shape = outputs.shape
+            raise ValueError(f"{self.name}: outputs of shape {shape} are empty: the mean over no examples is undefined")
+
+
+def as_rows(loss: str, outputs: np.ndarray, targets: np.ndarray, alternative: str = "") -> np.ndarray:
+    """Return the targets in the outputs' dtype; raise unless they have the outputs' shape."""
+    if targets.shape != outputs.shape or targets.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{loss}: targets are {targets.dtype} of shape {targets.shape}, expected {alternative}"
+            f"numbers of the outputs' shape {outputs.shape}"
+        )
+    return targets.astype(outputs.dtype, copy=False)
+
+
+def as_labels(loss: str, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the targets; raise unless they are one label for each row of the outputs (n, classes)."""
+    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        raise ValueError(
+            f"{loss}: targets are {targets.dtype} of shape {targets.shape}, expected one-dimensional integer labels"
+        )
+    if outputs.ndim != 2 or len(targets) != len(outputs):
+        raise ValueError(f"{loss}: {len(targets)} labels for outputs of shape {outputs.shape}, expected (n, classes)")
+    check_labels(loss, targets, outputs.shape[1])
+    return targets
+
+
+def check_labels(loss: str, labels: np.ndarray, classes: int) -> None:
+    """Raise `ValueError`, naming the first, where a label is outside 0 .. classes - 1."""
+    if labels.size and np.maximum.reduce(labels.astype(np.uint64)) >= classes:  # a negative one turns into a huge one
+        i = np.flatnonzero((labels < 0) | (labels >= classes))[0]
+        raise ValueError(f"{loss}: label {labels[i]} at index {i} is outside 0 .. {classes - 1}")
