@@ -11,11 +11,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from functional_nn import keys
+from functional_nn.errors import LayerError, ShapeError, StructureError
 from functional_nn.value import Value
 
 __all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeError", "StructureError"]
@@ -23,52 +25,15 @@ __all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeE
 Params = dict[str, Any]
 Shape = tuple[int, ...]
 Init = Callable[[np.random.Generator, Shape], np.ndarray]
+Vjp = Callable[..., tuple[np.ndarray, "Pullback"]]
+Apply = Callable[[Params, np.ndarray], np.ndarray]
 Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 
 ARRAYS = (np.ndarray, np.memmap)  # a subclass such as np.matrix means something else by the same operators
-FLOAT32, FLOAT64 = FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 COMPLEX = np.dtype(np.complex128)
 NO_PARAMS: Params = {}
 _takes_complex: ContextVar[bool] = ContextVar("takes_complex", default=False)
-
-
-class LayerError(Exception):
-    """An error within a layer; its path grows on the way out: `lenet5.c3: x has 3 channels, w expects 6`.
-
-    Parameters
-    ----------
-    message : what was given, what was expected, what to do.
-    path : the names of parts and parameters that lead to the place; every combinator puts its part's in front.
-    layer : the name of the outermost layer: each layer that the error leaves puts its own here.
-
-    """
-
-    def __init__(self, message: str, path: tuple[str, ...] = (), layer: str = "") -> None:
-        super().__init__(message, path, layer)
-        self.message, self.path, self.layer = message, path, layer
-
-    def leave(self, layer: str = "", part: str = "") -> None:
-        """Record that the error leaves the layer of this name, or a combinator's part."""
-        self.layer = layer or self.layer
-        self.path = (part, *self.path) if part else self.path
-        self.args = (self.message, self.path, self.layer)
-
-    def __str__(self) -> str:
-        return f"{'.'.join(filter(None, (self.layer, *self.path)))}: {self.message}"
-
-
-class ShapeError(LayerError, ValueError):
-    """A shape or a value does not fit."""
-
-
-class StructureError(LayerError, TypeError):
-    """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""
-
-
-class Apply(Protocol):
-    """`apply(params, x) -> y`."""
-
-    def __call__(self, params: Params, x: np.ndarray, /) -> np.ndarray: ...
 
 
 class Functions(NamedTuple):
@@ -77,12 +42,16 @@ class Functions(NamedTuple):
     init: Callable[[np.random.Generator, Shape], Params]
     output_shape: Callable[[Shape], Shape]
     apply: Apply
-    vjp: Callable[..., tuple[np.ndarray, Pullback]]
+    vjp: Vjp
 
 
 def no_parameters(rng: np.random.Generator, input_shape: Shape) -> Params:
     """Return `{}`: the `init` of a layer without parameters."""
     return {}
+
+
+def _output(vjp: Vjp, params: Params, x: np.ndarray) -> np.ndarray:
+    return vjp(params, x, wrt_x=False)[0]
 
 
 def same_shape(input_shape: Shape) -> Shape:
@@ -95,7 +64,8 @@ class Layer(Value):
 
     - `init(rng, input_shape) -> params`: a nested dict of float32 arrays; shapes never include the batch axis.
     - `output_shape(input_shape) -> shape`: raises `ShapeError` where the shape does not fit.
-    - `apply(params, x) -> y`: inference on a batch `x` of shape `(n, *input_shape)`.
+    - `apply(params, x) -> y`: inference on a batch `x` of shape `(n, *input_shape)`; the output of `vjp` where there is
+      no other.
     - `vjp(params, x, *, key=None, wrt_x=True) -> (y, pullback)`: the training pass; `pullback(dy)` returns
       `(dparams, dx)`, with `dx` None when `wrt_x` is False, and may be called any number of times.
 
@@ -131,8 +101,8 @@ class Layer(Value):
         self,
         name: str,
         *,
-        apply: Apply,
-        vjp: Callable[..., tuple[np.ndarray, Pullback]],
+        vjp: Vjp,
+        apply: Apply | None = None,
         init: Callable[[np.random.Generator, Shape], Params] = no_parameters,
         output_shape: Callable[[Shape], Shape] = same_shape,
         parameters: tuple[str, ...] = (),
@@ -146,7 +116,7 @@ class Layer(Value):
         _check_keywords(name, vjp)
         self.__dict__.update(
             name=name,
-            functions=Functions(init, output_shape, apply, vjp),
+            functions=Functions(init, output_shape, apply or partial(_output, vjp), vjp),
             parameters=tuple(parameters),
             parts=tuple(parts),
             combine=combine,

@@ -201,10 +201,14 @@ def _constructor(function: Callable[P, V], checks: Mapping[str, Check]) -> Calla
         for key, argument in bound.arguments.items():
             check = checks.get(key)
             bound.arguments[key] = content.plain(argument) if check is None else check(name, key, argument)
+        try:
+            call = Call(construct, bound)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
         value = function(*bound.args, **bound.kwargs)
         if not isinstance(value, Value):
             raise TypeError(f"{name}: a constructor must return a Layer, a Loss or another Value, got {value!r}")
-        return value.remembering(Call(construct, bound))
+        return value.remembering(call)
 
     return construct
 

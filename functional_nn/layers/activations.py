@@ -23,9 +23,6 @@ GELU = math.sqrt(2.0 / math.pi)
 def elementwise(name: str, function: Function) -> Layer:
     """Return the layer y of `function(x) -> (y, slope)`, with the pullback dy -> slope() dy."""
 
-    def apply(params: Params, x: np.ndarray) -> np.ndarray:
-        return function(x)[0]
-
     def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
         y, slope = function(x)
 
@@ -38,7 +35,7 @@ def elementwise(name: str, function: Function) -> Layer:
 
         return y, pullback
 
-    return Layer(name, apply=apply, vjp=vjp)
+    return Layer(name, vjp=vjp)
 
 
 def activation(function: Function) -> Layer:

@@ -98,10 +98,7 @@ def _norm(
         check_shape(input_shape)
         return input_shape
 
-    def apply(params: Params, x: np.ndarray) -> np.ndarray:
-        return vjp(params, x, wrt_x=False)[0]
-
-    return Layer(name, init=init, output_shape=output_shape, apply=apply, vjp=vjp, parameters=("w", "b"))
+    return Layer(name, init=init, output_shape=output_shape, vjp=vjp, parameters=("w", "b"))
 
 
 def _by_statistics(params: Params, x: np.ndarray, epsilon: float, wrt_x: bool) -> tuple[np.ndarray, Pullback]:

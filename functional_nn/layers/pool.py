@@ -101,10 +101,6 @@ def _pooling(
         oh = windows_along("height", h, window[0], stride[0])
         return (oh, windows_along("width", w, window[1], stride[1]), c)
 
-    def apply(params: Params, x: np.ndarray) -> np.ndarray:
-        output_shape(x.shape[1:])
-        return forward(x, False)[0]
-
     def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
         output_shape(x.shape[1:])
         y, cotangent = forward(x, wrt_x)
@@ -114,7 +110,7 @@ def _pooling(
 
         return y, pullback
 
-    return Layer(name, apply=apply, vjp=vjp, output_shape=output_shape)
+    return Layer(name, vjp=vjp, output_shape=output_shape)
 
 
 def _max_along(

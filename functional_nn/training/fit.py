@@ -34,10 +34,11 @@ class FitResult(NamedTuple):
     history: list[dict[str, Any]]
 
     def __repr__(self) -> str:
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
         last = "; the last: " + figures(self.history[-1]) if self.history else ""
         return (
             f"FitResult(\n  params: {tree.describe(self.params)}\n  state: {tree.describe(self.state)}\n"
-            f"  history: {len(self.history)} epochs{last}\n)"
+            f"  history: {epochs}{last}\n)"
         )
 
 

@@ -45,9 +45,6 @@ def subsampling() -> Layer:
         limit = 2.4 / 4.0
         return {"w": (limit * (2.0 * rng.random(c) - 1.0)).astype(np.float32), "b": np.zeros(c, np.float32)}
 
-    def apply(params: Params, x: np.ndarray) -> np.ndarray:
-        return vjp(params, x, wrt_x=False)[0]
-
     def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
         w, b = params["w"], params["b"]
         if x.shape[-1:] != w.shape or w.shape != b.shape:
@@ -62,7 +59,7 @@ def subsampling() -> Layer:
 
         return y, pullback
 
-    return Layer("subsampling", init=init, output_shape=pool.output_shape, apply=apply, vjp=vjp, parameters=("w", "b"))
+    return Layer("subsampling", init=init, output_shape=pool.output_shape, vjp=vjp, parameters=("w", "b"))
 
 
 @constructor
@@ -124,9 +121,6 @@ def radial_basis() -> Layer:
             raise ShapeError(f"input is {input_shape}, the pictures have 7x12 points: expected (84,)")
         return (10,)
 
-    def apply(params: Params, x: np.ndarray) -> np.ndarray:
-        return vjp(params, x)[0]
-
     def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
         output_shape(x.shape[1:])
         away = x[:, np.newaxis] - codes().astype(x.dtype)  # (n, 10, 84)
@@ -136,7 +130,7 @@ def radial_basis() -> Layer:
 
         return np.einsum("nij,nij->ni", away, away), pullback
 
-    return Layer("radial_basis", apply=apply, vjp=vjp, output_shape=output_shape)
+    return Layer("radial_basis", vjp=vjp, output_shape=output_shape)
 
 
 @cache

@@ -1,0 +1,34 @@
+"""The errors that layers raise, with the path of parts that leads to the place."""
+
+from __future__ import annotations
+
+__all__ = ["LayerError", "ShapeError", "StructureError"]
+
+
+class LayerError(Exception):
+    """An error within a layer; its path grows on the way out: `lenet5.c3: x has 3 channels, w expects 6`.
+
+    `message` says what was given, what was expected and what to do. `path` are the names of the parts and parameters
+    that lead to the place; every combinator puts its part's in front. `layer` is the name of the outermost layer.
+    """
+
+    def __init__(self, message: str, path: tuple[str, ...] = (), layer: str = "") -> None:
+        super().__init__(message, path, layer)
+        self.message, self.path, self.layer = message, path, layer
+
+    def leave(self, layer: str = "", part: str = "") -> None:
+        """Record that the error leaves the layer of this name, or a combinator's part."""
+        self.layer = layer or self.layer
+        self.path = (part, *self.path) if part else self.path
+        self.args = (self.message, self.path, self.layer)
+
+    def __str__(self) -> str:
+        return f"{'.'.join(filter(None, (self.layer, *self.path)))}: {self.message}"
+
+
+class ShapeError(LayerError, ValueError):
+    """A shape or a value does not fit."""
+
+
+class StructureError(LayerError, TypeError):
+    """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""

@@ -1,0 +1,81 @@
+"""The layout's rules: imports point one way, the public names are those that `dir` shows, heavy imports wait."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import functional_nn as fnn
+
+PACKAGE = Path(fnn.__file__).parent
+# Each may import those on the lines above its own, and what stands on its own line.
+LEVELS = [
+    ("keys", "content", "errors", "arguments", "tree"),
+    ("value",),
+    ("layer", "optim"),
+    ("loss", "initializers"),
+    ("layers", "losses"),
+    ("compose", "data"),
+    ("models", "anatomy"),
+    ("training",),
+    ("testing",),
+]
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of functional_nn that a file imports, by the first name below the package."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "functional_nn":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("functional_nn."):
+            names.add(node.module.split(".")[1])
+    return names
+
+
+def test_every_module_has_a_level():
+    modules = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
+    assert modules - {"__init__", "__pycache__", "py"} == set(LEVEL)
+
+
+@pytest.mark.parametrize("module", sorted(LEVEL))
+def test_imports_point_one_way(module):
+    paths = [PACKAGE / f"{module}.py"] if (PACKAGE / f"{module}.py").is_file() else (PACKAGE / module).rglob("*.py")
+    for path in paths:
+        for name in imports(path) - {module}:
+            assert LEVEL[name] <= LEVEL[module], f"{path.relative_to(PACKAGE)} imports {name}, which stands above it"
+
+
+def test_dir_shows_the_public_names_and_nothing_else():
+    assert dir(fnn) == sorted([*fnn.__all__, "__version__"])
+    for name in fnn.__all__:
+        assert getattr(fnn, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'lenet5'"):
+        fnn.lenet5  # noqa: B018
+
+
+def test_the_version_is_that_of_the_installed_package():
+    from importlib.metadata import version
+
+    assert fnn.__version__ == version("functional-nn")
+
+
+def test_importing_the_package_loads_nothing_that_only_some_users_need():
+    heavy = {"hypothesis", "matplotlib", "sklearn", "PIL", "tqdm", "torch", "jax", "functional_nn.testing"}
+    text = f"import sys, functional_nn; print(sorted({heavy!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, text=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_result_prints_in_a_few_lines():
+    model = fnn.models.lenet5()
+    params = model.init(np.random.default_rng(0), (32, 32, 1))
+    state = fnn.optim.adam(1e-3).init(params)
+    printed = repr(fnn.FitResult(params, state, [{"epoch": 1, "loss": 0.25, "accuracy": 0.5}]))
+    assert len(printed.splitlines()) == 5
+    assert "params: 61,706 numbers in 10 leaves: c1.b, c1.w, c3.b, ..., f7.b, f7.w" in printed
+    assert "history: 1 epoch; the last: loss 0.2500, accuracy 0.5000" in printed
