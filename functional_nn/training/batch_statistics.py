@@ -10,6 +10,7 @@ import numpy as np
 
 from functional_nn.anatomy import Path, replace_leaves
 from functional_nn.layer import Layer, Params
+from functional_nn.training.blas import one_blas_thread
 from functional_nn.training.grad import BatchTransform
 
 __all__ = ["needs_statistics", "statistics"]
@@ -56,9 +57,10 @@ def statistics(
         return _noting(leaf, moments.setdefault(path, []))
 
     model = replace_leaves(model, noting)
-    for start in range(0, len(x), step):
-        batch = x[start : start + step]
-        model.apply(params, batch if transform is None else transform(batch, None))
+    with one_blas_thread():
+        for start in range(0, len(x), step):
+            batch = x[start : start + step]
+            model.apply(params, batch if transform is None else transform(batch, None))
     for path, batches in moments.items():
         params = _changed(params, path, partial(_with, more=_population(batches)))
     return params

@@ -15,6 +15,7 @@ from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss
 from functional_nn.optim import Transform, apply_updates
 from functional_nn.training.batch_statistics import statistics
+from functional_nn.training.blas import one_blas_thread
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform, GradFunction, ValueAndGrad, data_parallel
 from functional_nn.training.parallel import in_order, keep_freed_memory
@@ -89,7 +90,8 @@ def fit(
     result = FitResult(params, optimizer.init(params), [])
     with progress_of(epochs, -(-len(data[0]) // batch_size), shown=progress) as shown:
         for epoch in range(1, epochs + 1):
-            with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a DivergenceError
+            # what overflows ends in a DivergenceError
+            with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
                 result = _epoch(result, step, settings, keys.fold(seed, epoch), shown)
             if validation is not None:
                 known = statistics(
@@ -113,7 +115,11 @@ def predict(
 ) -> np.ndarray:
     """Return the model's outputs (n, ...) for x (n, ...), computed chunk by chunk on `workers` threads."""
     keep_freed_memory()
-    prepare = transform or _as_it_is
+    with one_blas_thread():
+        return _predicted(model, params, x, transform or _as_it_is, workers)
+
+
+def _predicted(model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None) -> np.ndarray:
     input_shape = prepare(x[:1], None).shape[1:]
     chunk = min(chunk_size(model, params, len(x), input_shape, MOST_PREDICTED), PREDICTED_AT_ONCE)
     if len(x) <= chunk:

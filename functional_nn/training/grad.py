@@ -11,6 +11,7 @@ import numpy as np
 from functional_nn import keys, tree
 from functional_nn.layer import Layer, Params, Shape
 from functional_nn.loss import Loss
+from functional_nn.training.blas import one_blas_thread
 from functional_nn.training.chunks import training_chunk_size
 from functional_nn.training.parallel import in_order, keep_freed_memory
 
@@ -44,12 +45,13 @@ class ValueAndGrad:
         self, params: Params, x: np.ndarray, targets: np.ndarray, *, key: keys.Key | None = None
     ) -> tuple[Any, Params]:
         """Return (value, grads), or ((value, outputs), grads): the mean over the batch and its gradient."""
-        if self.transform is not None:
-            x = self.transform(x, None if key is None else keys.fold(key, 1))
-            key = None if key is None else keys.fold(key, 0)
-        outputs, model_pullback = self.model.vjp(params, x, key=key, wrt_x=False)
-        value, loss_pullback = self.loss.vjp(outputs, targets)
-        grads, _ = model_pullback(loss_pullback(1.0))
+        with one_blas_thread():
+            if self.transform is not None:
+                x = self.transform(x, None if key is None else keys.fold(key, 1))
+                key = None if key is None else keys.fold(key, 0)
+            outputs, model_pullback = self.model.vjp(params, x, key=key, wrt_x=False)
+            value, loss_pullback = self.loss.vjp(outputs, targets)
+            grads, _ = model_pullback(loss_pullback(1.0))
         return ((value, outputs) if self.outputs else value), grads
 
     def input_shape(self, x: np.ndarray) -> Shape:
@@ -86,10 +88,16 @@ class DataParallel:
         self, params: Params, x: np.ndarray, targets: np.ndarray, *, key: keys.Key | None = None
     ) -> tuple[Any, Params]:
         """Return what `grad_fn` returns for the whole batch."""
-        n = len(x)
-        if len(targets) != n:
-            raise ValueError(f"data_parallel: x has {n} examples, targets {len(targets)}")
+        if len(targets) != len(x):
+            raise ValueError(f"data_parallel: x has {len(x)} examples, targets {len(targets)}")
         keep_freed_memory()
+        with one_blas_thread():
+            return self._in_chunks(params, x, targets, key)
+
+    def _in_chunks(
+        self, params: Params, x: np.ndarray, targets: np.ndarray, key: keys.Key | None
+    ) -> tuple[Any, Params]:
+        n = len(x)
         chunk = self.chunk or self._chosen.get(x.shape) or self._choose(params, x)
 
         def task(i: int) -> tuple[Any, Params]:

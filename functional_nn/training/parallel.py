@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from threadpoolctl import LibController
+from functional_nn.training.blas import one_blas_thread
 
 __all__ = ["available_cores", "in_order", "keep_freed_memory"]
 
@@ -62,8 +62,9 @@ def in_order(
                 pass
             raise
 
-    with _tuned_for_chunks():
-        helpers = [_pool().submit(drain) for _ in range(threads - 1)]
+    with one_blas_thread(), _quick_switching():
+        # each helper in a copy of the caller's context, which holds np.errstate
+        helpers = [_pool().submit(copy_context().run, drain) for _ in range(threads - 1)]
         try:
             drain()
         finally:
@@ -92,40 +93,26 @@ def keep_freed_memory() -> None:
     np.empty(31 << 20, np.uint8)
 
 
-@cache
-def _blas_libraries() -> list[LibController]:
-    from threadpoolctl import ThreadpoolController
-
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
-
-
-class _Process:
-    """What is the whole process's: how many callers hold it now, and the settings to go back to after the last."""
+class _Switching:
+    """How many blocks of chunks run now, and the switch interval to go back to after the last."""
 
     lock = threading.Lock()
-    holders = 0
-    blas_threads: tuple[int, ...] = ()
-    switch_seconds = 0.0
+    blocks = 0
+    seconds = 0.0
 
 
 @contextmanager
-def _tuned_for_chunks() -> Iterator[None]:
-    """Hold BLAS to one thread, and let a thread that wants the interpreter's lock ask for it sooner."""
-    libraries = _blas_libraries()
-    with _Process.lock:
-        if _Process.holders == 0:
-            _Process.blas_threads = tuple(library.get_num_threads() for library in libraries)
-            _Process.switch_seconds = sys.getswitchinterval()
-            for library in libraries:
-                library.set_num_threads(1)
+def _quick_switching() -> Iterator[None]:
+    """Let a thread that wants the interpreter's lock ask for it sooner."""
+    with _Switching.lock:
+        if _Switching.blocks == 0:
+            _Switching.seconds = sys.getswitchinterval()
             sys.setswitchinterval(SWITCH_SECONDS)
-        _Process.holders += 1
+        _Switching.blocks += 1
     try:
         yield
     finally:
-        with _Process.lock:
-            _Process.holders -= 1
-            if _Process.holders == 0:
-                for library, threads in zip(libraries, _Process.blas_threads, strict=True):
-                    library.set_num_threads(threads)
-                sys.setswitchinterval(_Process.switch_seconds)
+        with _Switching.lock:
+            _Switching.blocks -= 1
+            if _Switching.blocks == 0:
+                sys.setswitchinterval(_Switching.seconds)
