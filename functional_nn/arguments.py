@@ -19,6 +19,7 @@ __all__ = [
     "Margins",
     "Padding",
     "Pair",
+    "array",
     "as_margins",
     "as_pair",
     "count",
@@ -34,6 +35,27 @@ __all__ = [
 Pair = int | tuple[int, int]
 Padding = int | tuple[tuple[int, int], tuple[int, int]]
 Margins = tuple[tuple[int, int], tuple[int, int]]
+
+ARRAYS = (np.ndarray, np.memmap)  # a subclass such as np.matrix means something else by the same operators
+
+
+def array(function: str, name: str, value: Any) -> np.ndarray:
+    """Return `value`, which must be a NumPy array or a memory map; raises `TypeError` otherwise."""
+    if type(value) not in ARRAYS:
+        raise TypeError(f"{function}: {name} is {not_an_array(value)}")
+    return value
+
+
+def not_an_array(value: Any) -> str:
+    """Return what a value is that is no array, and what to do."""
+    remedy = ""
+    if isinstance(value, np.ma.MaskedArray):
+        remedy = ": fill the masked entries, x.filled(...)"
+    elif isinstance(value, list | tuple) or hasattr(value, "__array__"):
+        remedy = ": convert it, np.asarray(x)"
+    elif hasattr(value, "params"):
+        remedy = ": give its .params"
+    return f"a {type(value).__name__}, expected a NumPy array{remedy}"
 
 
 def count(constructor: str, name: str, value: Any, *, least: int = 1) -> int:

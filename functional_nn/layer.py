@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn import keys
+from functional_nn.arguments import ARRAYS, not_an_array
 from functional_nn.errors import LayerError, ShapeError, StructureError
 from functional_nn.value import Value
 
@@ -29,7 +30,6 @@ Vjp = Callable[..., tuple[np.ndarray, "Pullback"]]
 Apply = Callable[[Params, np.ndarray], np.ndarray]
 Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 
-ARRAYS = (np.ndarray, np.memmap)  # a subclass such as np.matrix means something else by the same operators
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 COMPLEX = np.dtype(np.complex128)
 NO_PARAMS: Params = {}
@@ -134,8 +134,16 @@ class Layer(Value):
         names = ("name", "parameters", "parts", "combine", "fixed", "moments", "couples_examples", "integer_input")
         return Layer(**{**self.functions._asdict(), **{name: getattr(self, name) for name in names}, **changes})
 
+    def __call__(self, *args: object, **kwargs: object) -> None:
+        """Raise `TypeError`: a layer is a value, not a function."""
+        use = f"{self.name}.apply(params, x) for its output; as a part of a network write it without parentheses"
+        raise TypeError(f"{self.name} is a layer and cannot be called: {use}")
+
     def init(self, rng: np.random.Generator, input_shape: Shape) -> Params:
         """Return the initial parameters for inputs of this shape, drawn from `rng`."""
+        if not isinstance(rng, np.random.Generator):
+            expected = "expected a generator, such as np.random.default_rng(0)"
+            raise TypeError(f"{self.name}: init's rng is {rng!r}, {expected}")
         with self._naming():
             params = self.functions.init(rng, tuple(input_shape))
         return {entry: value for entry, value in params.items() if entry not in self.fixed}
@@ -183,13 +191,13 @@ class Layer(Value):
         A combinator leaves x to its parts.
         """
         if type(params) is not dict and not isinstance(params, Mapping):
-            raise StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it")
+            raise _wrong_params(params)
         if self.parts:
             if not params.keys() <= names:
                 raise _wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")
             return params
         if type(x) not in ARRAYS:
-            raise StructureError(f"x is a {type(x).__name__}, expected a NumPy array")
+            raise StructureError(f"x is {not_an_array(x)}")
         if params.keys() != names:
             raise self._wrong_entries(params, names)
         whole = {**self.fixed, **params} if self.fixed else params
@@ -247,7 +255,8 @@ def complex_taken() -> Iterator[None]:
 def check_image(input_shape: Shape) -> None:
     """Raise `ShapeError` unless `input_shape`, without the batch axis, is (height, width, channels)."""
     if len(input_shape) != 3:
-        raise ShapeError(f"input is {input_shape}, expected images (height, width, channels)")
+        remedy = ", without the batch axis: images.shape[1:]" if len(input_shape) == 4 else ""
+        raise ShapeError(f"input is {input_shape}, expected images (height, width, channels){remedy}")
 
 
 def _check_keywords(name: str, vjp: Callable[..., Any]) -> None:
@@ -260,6 +269,11 @@ def _check_keywords(name: str, vjp: Callable[..., Any]) -> None:
         )
 
 
+def _wrong_params(params: Any) -> StructureError:
+    remedy = ": give its .params" if hasattr(params, "params") else ""
+    return StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it{remedy}")
+
+
 def _wrong_names(params: Params, names: frozenset[str], expected: str) -> StructureError:
     for unknown in sorted(map(str, params.keys() - names)):
         return StructureError(f"unknown to the layer; {expected}", (unknown,))
@@ -268,13 +282,13 @@ def _wrong_names(params: Params, names: frozenset[str], expected: str) -> Struct
 
 def _wrong_entry(name: str, entry: Any, x: np.ndarray) -> StructureError:
     if type(entry) not in ARRAYS:
-        return StructureError(f"is a {type(entry).__name__}, expected a NumPy array", (name,))
+        return StructureError(f"is {not_an_array(entry)}", (name,))
     return StructureError(f"x is {x.dtype}, the parameter is {entry.dtype}; convert one: nothing is promoted", (name,))
 
 
 def _unfit_cotangent(dy: Any, shape: Shape, dtype: np.dtype[Any]) -> LayerError:
     if type(dy) not in ARRAYS:
-        return StructureError(f"dy is a {type(dy).__name__}, expected a NumPy array")
+        return StructureError(f"dy is {not_an_array(dy)}")
     if dy.shape != shape:
         return ShapeError(f"dy has shape {dy.shape}, the output has {shape}")
     return StructureError(f"dy is {dy.dtype}, the output is {dtype}")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn.layer import ARRAYS, FLOATS
+from functional_nn.arguments import ARRAYS, not_an_array
+from functional_nn.layer import FLOATS
 from functional_nn.value import Value
 
 __all__ = ["Loss", "LossPullback", "LossVjp", "as_labels", "as_rows", "check_labels"]
@@ -63,7 +64,7 @@ class Loss(Value):
     def _check(self, outputs: Any, targets: Any) -> None:
         for what, array in (("outputs", outputs), ("targets", targets)):
             if type(array) not in ARRAYS:
-                raise TypeError(f"{self.name}: {what} are a {type(array).__name__}, expected a NumPy array")
+                raise TypeError(f"{self.name}: {what} are {not_an_array(array)}")
         if outputs.dtype not in FLOATS:
             raise TypeError(f"{self.name}: outputs are {outputs.dtype}, expected float32 or float64")
         if outputs.size == 0:

@@ -78,4 +78,4 @@ def test_a_result_prints_in_a_few_lines():
     printed = repr(fnn.FitResult(params, state, [{"epoch": 1, "loss": 0.25, "accuracy": 0.5}]))
     assert len(printed.splitlines()) == 5
     assert "params: 61,706 numbers in 10 leaves: c1.b, c1.w, c3.b, ..., f7.b, f7.w" in printed
-    assert "history: 1 epoch; the last: loss 0.2500, accuracy 0.5000" in printed
+    assert "history: 1 epoch; the last: loss 0.25, acc 0.5" in printed

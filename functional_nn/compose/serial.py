@@ -15,12 +15,14 @@ __all__ = ["serial"]
 
 
 @constructor
-def serial(**parts: Layer) -> Layer:
+def serial(*unnamed: Layer, **parts: Layer) -> Layer:
     """Compose layers by name, each on the output of the one before: `serial(c1=conv2d(6, 5), a1=sigmoid)`.
 
     Parameters: {"c1": {...}, ...}, an entry for each part that has parameters. Raises `TypeError` for a part that is no
-    layer. With `wrt_x=False` the pullback ends at the first part with parameters.
+    layer or has no name. With `wrt_x=False` the pullback ends at the first part with parameters.
     """
+    if unnamed:
+        raise TypeError(f"serial: give every layer a name, such as serial(l1={unnamed[0]!r}, ...)")
     steps = named_parts("serial", parts)
 
     def init(rng: np.random.Generator, input_shape: Shape) -> Params:

@@ -72,9 +72,12 @@ def conv2d(
     def check(params: Params, x: np.ndarray) -> None:
         w, b = params["w"], params["b"]
         if x.ndim != 4:
-            raise ShapeError(f"x has shape {x.shape}, expected images (n, height, width, channels)")
+            remedy = ": give one image as a batch, x[np.newaxis]" if x.ndim == 3 else ""
+            raise ShapeError(f"x has shape {x.shape}, expected images (n, height, width, channels){remedy}")
         if w.ndim == 4 and x.shape[3] != groups * w.shape[2]:
-            raise ShapeError(f"x has {x.shape[3]} channels, w expects {groups * w.shape[2]}")
+            channels = groups * w.shape[2]
+            remedy = "; channels come last: x.transpose(0, 2, 3, 1)" if x.shape[1] == channels else ""
+            raise ShapeError(f"x has {x.shape[3]} channels, w expects {channels}{remedy}")
         expected = (*as_pair(kernel), x.shape[3] // groups, filters)
         if w.shape != expected or b.shape != (filters,):
             raise ShapeError(f"w has shape {w.shape}, b {b.shape}; expected {expected} and ({filters},)")

@@ -1,7 +1,8 @@
-"""The progress of training: tqdm's bar where it is installed, else a line an epoch."""
+"""The progress of training on standard error: tqdm's bar in a terminal or a notebook, else a line an epoch."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,29 +10,35 @@ from typing import Any, Protocol
 
 __all__ = ["Progress", "figures", "progress_of"]
 
+BAR = "{desc} |{bar:8}| {remaining} {postfix}"  # with the figures it fits 80 columns
+NAMES = (("loss", "loss"), ("accuracy", "acc"), ("val_loss", "val loss"), ("val_accuracy", "val acc"))
+
 
 class Progress(Protocol):
     """What shows a training run's progress."""
 
     def step(self, loss: float, accuracy: float) -> None:
-        """Tell the means over the epoch so far, after a step."""
+        """Show the means over the epoch so far, after a step."""
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """Tell the record of an epoch, after it."""
+        """Show the record of an epoch, after it."""
 
 
 @contextmanager
 def progress_of(epochs: int, steps: int, *, shown: bool) -> Iterator[Progress]:
-    """Yield the progress of a run of `epochs` epochs of `steps` steps, on standard error; a silent one unless shown."""
+    """Yield the progress of a run of `epochs` epochs of `steps` steps; a silent one unless shown."""
     if not shown:
         yield _Silent()
         return
     try:
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
     except ImportError:
         yield _Lines(epochs)
         return
-    with tqdm(total=epochs * steps, unit="step", dynamic_ncols=True, file=sys.stderr) as bar:
+    if not sys.stderr.isatty() and "ipykernel" not in sys.modules:  # a log holds no bars
+        yield _Lines(epochs)
+        return
+    with tqdm(total=epochs * steps, bar_format=BAR, dynamic_ncols=True, file=sys.stderr) as bar:
         yield _Bar(bar, epochs)
 
 
@@ -48,24 +55,27 @@ class _Lines(_Silent):
         self.epochs = epochs
 
     def epoch(self, record: dict[str, Any]) -> None:
-        print(f"epoch {record['epoch']}/{self.epochs}: {figures(record)}", file=sys.stderr)
+        print(f"epoch {record['epoch']}/{self.epochs}: {figures(record)}", file=sys.stderr, flush=True)
 
 
 class _Bar:
     def __init__(self, bar: Any, epochs: int) -> None:
         self.bar, self.epochs = bar, epochs
         self.validation: dict[str, Any] = {}
+        bar.set_description_str(f"epoch 1/{epochs}", refresh=False)
 
     def step(self, loss: float, accuracy: float) -> None:
         self.bar.set_postfix_str(figures({"loss": loss, "accuracy": accuracy, **self.validation}), refresh=False)
         self.bar.update()
 
     def epoch(self, record: dict[str, Any]) -> None:
-        self.bar.set_description(f"epoch {record['epoch']}/{self.epochs}", refresh=False)
+        following = min(record["epoch"] + 1, self.epochs)
+        self.bar.set_description_str(f"epoch {following}/{self.epochs}", refresh=False)
         self.validation = {key: value for key, value in record.items() if key.startswith("val_")}
+        self.bar.set_postfix_str(figures(record))
 
 
 def figures(record: dict[str, Any]) -> str:
-    """Return the losses and accuracies of an epoch's record, those that it has, as one line."""
-    keys = ("loss", "accuracy", "val_loss", "val_accuracy")
-    return ", ".join(f"{key} {record[key]:.4f}" for key in keys if record.get(key) is not None)
+    """Return the losses and accuracies of an epoch's record as one line: those that it has and that are numbers."""
+    numbers = ((name, record.get(key)) for key, name in NAMES)
+    return ", ".join(f"{name} {x:.4g}" for name, x in numbers if x is not None and not math.isnan(x))

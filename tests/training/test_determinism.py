@@ -1,4 +1,4 @@
-"""The same arguments give the same bits: whatever the workers, BLAS's threads, the cores, the thread and its company."""
+"""The same arguments give the same bits, whatever the workers, BLAS threads, cores, the thread and what runs beside."""
 
 import hashlib
 import os

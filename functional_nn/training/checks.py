@@ -1,0 +1,110 @@
+"""What `fit` checks before any work is lost, and what it says when training diverges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from functional_nn import tree
+from functional_nn.anatomy import leaf_layers
+from functional_nn.arguments import array, count
+from functional_nn.layer import Layer, Params, Shape
+from functional_nn.loss import Loss
+from functional_nn.optim import Transform
+from functional_nn.training.evaluation import check_loss
+from functional_nn.training.grad import BatchTransform
+
+__all__ = ["check_run", "describe_divergence"]
+
+BLOCK_ENTRIES = 2**20  # of outputs, for which the loss checks targets at a time
+
+Data = tuple[np.ndarray, np.ndarray]
+
+
+def check_run(
+    model: Layer,
+    params: Params,
+    splits: dict[str, Data | None],
+    *,
+    loss: Loss,
+    optimizer: Transform,
+    epochs: int,
+    batch_size: int,
+    transform: BatchTransform,
+) -> None:
+    """Run one example of each split through the model, and all its targets through the loss, block by block."""
+    count("fit", "epochs", epochs)
+    count("fit", "batch_size", batch_size)
+    if not isinstance(model, Layer):
+        raise TypeError(f"fit: model is {model!r}, expected a Layer")
+    check_loss("fit", loss)
+    if not isinstance(optimizer, Transform):
+        raise TypeError(f"fit: optimizer is {optimizer!r}, expected a transformation, such as optim.sgd(0.1)")
+    for name, split in splits.items():
+        if split is None:
+            continue
+        x, targets = _arrays(name, split)
+        first = transform(x[:1], None)
+        outputs, _ = model.vjp(params, first, key=0, wrt_x=False)
+        _check_targets(loss, outputs, targets)
+    _check_batch_norm(model, first.shape[1:], min(batch_size, len(splits["data"][0])))  # type: ignore[index]
+
+
+def describe_divergence(what: str, params: Params, grads: Params, data: Data, transform: BatchTransform) -> str:
+    """Return the message of a `DivergenceError`: the first array that is not finite, and what to do."""
+    x, targets = data
+    for name, values, prepare in (("input", x, transform), ("target", targets, lambda y, key: y)):
+        index = _first_bad_example(values, prepare)
+        if index is not None:
+            return f"{what}; {name} {index} of the data is not finite: remove or replace such examples"
+    for name, leaves in (("parameter", params), ("the gradient of", grads)):
+        for path, leaf in tree.items(leaves):
+            if not np.isfinite(leaf).all():
+                return f"{what}; {name} {path} is not finite. {REMEDY}"
+    return f"{what}; all parameters and gradients are finite. {REMEDY}"
+
+
+REMEDY = "Try a smaller learning rate, or optim.clip_by_global_norm; what was learned before is this error's .result"
+
+
+def _arrays(name: str, split: Any) -> Data:
+    if not isinstance(split, tuple | list) or len(split) != 2:
+        raise TypeError(f"fit: {name} is a {type(split).__name__}, expected a pair of arrays (inputs, targets)")
+    x, targets = array("fit", f"{name}'s inputs", split[0]), array("fit", f"{name}'s targets", split[1])
+    if x.ndim == 0 or targets.ndim == 0 or len(x) != len(targets) or len(x) == 0:
+        sizes = f"inputs of shape {x.shape} and targets of shape {targets.shape}"
+        raise ValueError(f"fit: {name} has {sizes}, expected as many examples, at least one")
+    return x, targets
+
+
+def _check_targets(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> None:
+    """Let the loss look at all targets; a whole data set's outputs might not fit into memory."""
+    step = max(1, BLOCK_ENTRIES // max(1, math.prod(outputs.shape[1:])))
+    zeros = np.zeros((min(step, len(targets)), *outputs.shape[1:]), outputs.dtype)
+    for start in range(0, len(targets), step):
+        block = targets[start : start + step]
+        try:
+            loss.apply(zeros[: len(block)], block)
+        except ValueError as error:
+            where = f" (in the targets from {start} on)" if start else ""
+            raise ValueError(f"{error}{where}") from error
+
+
+def _check_batch_norm(model: Layer, input_shape: Shape, batch_size: int) -> None:
+    for leaf in leaf_layers(model, input_shape):
+        if leaf.layer.moments and batch_size * math.prod(leaf.input_shape[:-1]) < 2:
+            path = ".".join((model.name, *leaf.path))
+            raise ValueError(f"{path}: one vector a batch has no variance: fit needs a batch_size of at least 2")
+
+
+def _first_bad_example(values: np.ndarray, prepare: Callable[[np.ndarray, None], np.ndarray]) -> int | None:
+    step = max(1, BLOCK_ENTRIES // max(1, math.prod(values.shape[1:])))
+    for start in range(0, len(values), step):
+        block = prepare(values[start : start + step], None)
+        if block.dtype.kind == "f" and not np.isfinite(block).all():
+            bad = ~np.isfinite(block).reshape(len(block), -1).all(axis=1)
+            return start + int(np.flatnonzero(bad)[0])
+    return None

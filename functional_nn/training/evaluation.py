@@ -1,0 +1,92 @@
+"""Prediction and evaluation, chunk by chunk."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from functional_nn import keys
+from functional_nn.arguments import array
+from functional_nn.layer import Layer, Params
+from functional_nn.loss import Loss
+from functional_nn.training.blas import one_blas_thread
+from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
+from functional_nn.training.grad import BatchTransform
+from functional_nn.training.parallel import in_order, keep_freed_memory
+
+__all__ = ["as_it_is", "count_hits", "evaluate", "predict"]
+
+PREDICTED_AT_ONCE = 1024
+
+
+def predict(
+    model: Layer,
+    params: Params,
+    x: np.ndarray,
+    *,
+    transform: BatchTransform | None = None,
+    workers: int | None = None,
+) -> np.ndarray:
+    """Return the model's outputs (n, ...) for x (n, ...), computed chunk by chunk on `workers` threads.
+
+    `transform(x, None)` makes a chunk's input. Raises `TypeError` for an x that is no array.
+    """
+    if array("predict", "x", x).ndim == 0:
+        raise ValueError("predict: x is a single number, expected a batch (n, ...)")
+    keep_freed_memory()
+    with one_blas_thread():
+        return _predicted(model, params, x, transform or as_it_is, workers)
+
+
+def evaluate(
+    model: Layer,
+    params: Params,
+    x: np.ndarray,
+    targets: np.ndarray,
+    *,
+    loss: Loss,
+    transform: BatchTransform | None = None,
+    workers: int | None = None,
+) -> dict[str, float]:
+    """Return {"loss": the mean over all examples, "accuracy": the share of right ones, or nan}.
+
+    Raises `TypeError` for what is no array or no loss, `ValueError` for lengths that differ.
+    """
+    check_loss("evaluate", loss)
+    if len(array("evaluate", "x", x)) != len(array("evaluate", "targets", targets)):
+        raise ValueError(f"evaluate: {len(x)} inputs and {len(targets)} targets, expected as many")
+    outputs = predict(model, params, x, transform=transform, workers=workers)
+    return {"loss": loss.apply(outputs, targets), "accuracy": count_hits(loss, outputs, targets) / len(x)}
+
+
+def count_hits(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Return how many outputs are right, nan under a loss that has no notion of it."""
+    return math.nan if loss.hits is None else float(loss.hits(outputs, targets).sum())
+
+
+def check_loss(function: str, loss: object) -> None:
+    """Raise `TypeError` unless `loss` is a Loss."""
+    if not isinstance(loss, Loss):
+        hint = ": call it to make one" if callable(loss) else ", such as losses.softmax_cross_entropy"
+        raise TypeError(f"{function}: loss is {loss!r}, expected a Loss{hint}")
+
+
+def as_it_is(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
+    """Return x: the transform where none is given."""
+    return x
+
+
+def _predicted(model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None) -> np.ndarray:
+    input_shape = prepare(x[:1], None).shape[1:]
+    chunk = min(chunk_size(model, params, len(x), input_shape, MOST_PREDICTED), PREDICTED_AT_ONCE)
+    if len(x) <= chunk:
+        return model.apply(params, prepare(x, None))
+    pieces: list[np.ndarray] = []
+    in_order(
+        lambda i: model.apply(params, prepare(x[i * chunk : (i + 1) * chunk], None)),
+        -(-len(x) // chunk),
+        workers,
+        lambda _, piece: pieces.append(piece),
+    )
+    return np.concatenate(pieces)
