@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ def leaf_params(leaf: Leaf, params: Params) -> Params:
     """Return the leaf's own entry of the model's parameters, together with what `bind` fixed of it."""
     entry = params
     for name in leaf.path:
-        entry = entry.get(name, {})
+        entry = entry.get(name, {}) if isinstance(entry, Mapping) else {}  # the layers refuse what is no dict
     return {**leaf.layer.fixed, **entry}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["describe", "flatten", "items", "leaves", "map", "ravel", "size", "zeros_like"]
+__all__ = ["describe", "flatten", "items", "leaves", "map", "map_arrays", "ravel", "size", "zeros_like"]
 
 Tree = Any
 Path = tuple[str, ...]
@@ -29,6 +29,19 @@ def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     except _Mismatch:
         for other in rest:
             _check_alike(tree, other, ())
+        raise
+
+
+def map_arrays(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
+    """Return `map(f, tree, *rest)` for trees of arrays of equal shapes and dtypes: nothing is broadcast or promoted.
+
+    What `f` returns becomes an array, of no axes too. Raises `TypeError`, naming the path, where the trees differ in
+    their nodes, or the arrays in shape or dtype.
+    """
+    try:
+        return _map_arrays(f, tree, rest)
+    except (_Mismatch, AttributeError):
+        _check_arrays(tree, rest)
         raise
 
 
@@ -125,6 +138,25 @@ def _map(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
     return _rebuild(node, [_map(f, _child(node, key), [_child(other, key) for other in rest]) for key in keys])
 
 
+def _map_arrays(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
+    if type(node) is dict:
+        for other in rest:
+            if type(other) is not dict or other.keys() != node.keys():
+                raise _Mismatch
+        return {key: _map_arrays(f, node[key], [other[key] for other in rest]) for key in sorted(node)}
+    if isinstance(node, np.ndarray):
+        for other in rest:
+            if other.shape != node.shape or other.dtype != node.dtype:
+                raise _Mismatch
+        result = f(node, *rest)
+        return result if type(result) is np.ndarray else np.asarray(result)
+    keys = _keys(node)
+    if keys is None or not all(_alike(node, other, keys) for other in rest):
+        raise _Mismatch
+    children = [_map_arrays(f, _child(node, key), [_child(other, key) for other in rest]) for key in keys]
+    return _rebuild(node, children)
+
+
 def _alike(node: Tree, other: Tree, keys: list[Any] | None) -> bool:
     return _keys(other) == keys and (keys is None or type(other) is type(node))
 
@@ -135,6 +167,21 @@ def _check_alike(node: Tree, other: Tree, path: Path) -> None:
         raise _mismatch(node, other, path)
     for key in keys or ():
         _check_alike(_child(node, key), _child(other, key), (*path, str(key)))
+
+
+def _check_arrays(tree: Tree, rest: Sequence[Tree]) -> None:
+    """Raise `TypeError` at the first place where the trees do not hold arrays of one shape and one dtype."""
+    for path, leaf in items(tree):
+        if not isinstance(leaf, np.ndarray):
+            raise TypeError(f"{path or 'the root'} is a {type(leaf).__name__}, expected a NumPy array")
+    for other in rest:
+        _check_alike(tree, other, ())
+        for (path, a), (_, b) in zip(items(tree), items(other), strict=True):
+            if not isinstance(b, np.ndarray):
+                raise TypeError(f"{path or 'the root'} is an array in one tree and a {type(b).__name__} in another")
+            if a.shape != b.shape or a.dtype != b.dtype:
+                one, two = (f"{array.dtype} of shape {array.shape}" for array in (a, b))
+                raise TypeError(f"trees differ at {path or 'the root'}: {one} against {two}")
 
 
 def _walk(node: Tree, path: Path) -> Iterator[tuple[Path, Any]]:

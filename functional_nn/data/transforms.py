@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from functional_nn import keys
-from functional_nn.arguments import count, finite, not_negative
+from functional_nn.arguments import array, count, finite, not_negative
 from functional_nn.value import Value, constructor
 
 __all__ = ["BatchTransform", "chain", "random_flip", "random_shift", "standardize", "standardize_by"]
@@ -42,9 +42,11 @@ def standardize(train_images: np.ndarray) -> BatchTransform:
 
     train_images: (n, ..., channels), usually uint8 (n, height, width, channels). The mean and the standard deviation
     over all axes but the last are computed in float64, block by block: no float copy of the whole set is made.
-    The transform returns float32 for any input; a constant channel is centred and divided by 1.
-    Raises `ValueError` for an empty set, for images without a channel axis and for values that are not finite.
+    The transform returns float32 for any input; a channel that is constant but for rounding is centred and divided by
+    1. Raises `TypeError` for what is no array of real numbers, `ValueError` for an empty set, for images without a
+    channel axis and for values that are not finite.
     """
+    _check_real("standardize", "training images", train_images)
     if train_images.ndim < 2 or train_images.size == 0:
         raise ValueError(
             f"standardize: training images have shape {train_images.shape}, expected (n, ..., channels), n > 0"
@@ -59,6 +61,8 @@ def standardize(train_images: np.ndarray) -> BatchTransform:
     std = np.sqrt(variance / count)
     if not np.isfinite(mean).all() or not np.isfinite(std).all():
         raise ValueError("standardize: the training images hold values that are not finite: remove or replace them")
+    rounding = np.finfo(np.float64).eps * np.sqrt(count) * np.abs(mean)  # of a mean of as many equal numbers
+    std = np.where(std <= rounding, 0.0, std)
     return standardize_by(tuple(mean.tolist()), tuple(std.tolist()))
 
 
@@ -80,12 +84,16 @@ def standardize_by(mean: tuple[float, ...], std: tuple[float, ...]) -> BatchTran
         raise ValueError(f"standardize_by: {channels} means, {len(std)} deviations; expected one a channel")
     scale = 1.0 / np.where(np.asarray(std) > 0.0, std, 1.0)
     shift = -np.asarray(mean) * scale
+    is_far = bool((np.abs(shift) > 1e3).any())  # float32 loses the digits beside so large a mean
 
     def standardized(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
+        _check_real("standardize", "x", x)
         if x.ndim < 2 or x.shape[-1] != channels:
             raise ValueError(
                 f"standardize: x has shape {x.shape}, expected (n, ..., {channels}): it knows {channels} channels"
             )
+        if is_far:
+            return ((x - np.asarray(mean)) * scale).astype(np.float32, order="C")
         y = x.astype(np.float32, order="C")
         # The channels are repeated to an image's length: NumPy is slow where its innermost loop is of length 3.
         rows = y.reshape(len(y), math.prod(y.shape[1:]))
@@ -161,6 +169,11 @@ def _sum_over_channels(images: np.ndarray, f: Callable[[np.ndarray], np.ndarray]
         block = images[start : start + step]
         sums += f(block.reshape(len(block), entries).astype(np.float64)).sum(axis=0)
     return np.asarray(sums.reshape(-1, images.shape[-1]).sum(axis=0))
+
+
+def _check_real(function: str, name: str, x: np.ndarray) -> None:
+    if array(function, name, x).dtype.kind not in "biuf":
+        raise TypeError(f"{function}: {name} hold {x.dtype}, expected real numbers")
 
 
 def _check_images(name: str, x: np.ndarray) -> None:

@@ -157,7 +157,7 @@ def _by_channel(
     share = 1.0 / max(1, math.prod(shape[1:-2]) * shape[together])
 
     def mean(sums: np.ndarray) -> np.ndarray:
-        return np.add.reduce(sums, axis=together, keepdims=True) * share
+        return _total(sums, together) * share
 
     z = x - _repeated(x, mean(_over_positions(x)))
     inverse = 1.0 / np.sqrt(mean(_over_positions(z, z)) + epsilon)
@@ -168,7 +168,7 @@ def _by_channel(
     def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
         dy = dy.reshape(shape)
         sums, moments = _over_positions(dy), _over_positions(dy, z)
-        dparams = {"w": (moments * inverse).sum(0).reshape(-1), "b": sums.sum(0).reshape(-1)}
+        dparams = {"w": _total(moments * inverse, EXAMPLES).reshape(-1), "b": _total(sums, EXAMPLES).reshape(-1)}
         if not wrt_x:
             return dparams, None
         # dx = dv - mean(dv) - inverse^2 z mean(dv z), dv = scale dy: as for a vector
@@ -178,6 +178,12 @@ def _by_channel(
         return dparams, dx.reshape(x_shape)
 
     return y.reshape(x_shape), pullback
+
+
+def _total(sums: np.ndarray, axis: int) -> np.ndarray:
+    """Return the sum over one axis, which stays; in float64, since many numbers in sequence lose digits in float32."""
+    dtype = np.result_type(sums.dtype, np.float64)
+    return np.add.reduce(sums, axis=axis, dtype=dtype, keepdims=True).astype(sums.dtype)
 
 
 def _over_positions(*arrays: np.ndarray) -> np.ndarray:

@@ -51,6 +51,7 @@ def softmax_cross_entropy() -> Loss:
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
         n = len(outputs)
         if targets.ndim != 1 or targets.dtype.kind not in "iu":
+            _check_classes("softmax_cross_entropy", outputs)
             rows = as_rows("softmax_cross_entropy", outputs, targets, "one-dimensional integer labels or ")
             return _rows_cross_entropy(outputs, rows, n)
         at = (np.arange(n), as_labels("softmax_cross_entropy", outputs, targets))
@@ -102,6 +103,7 @@ def kl_divergence() -> Loss:
     """The Kullback-Leibler divergence sum_k t_k log(t_k / p_k), p = softmax(outputs), of rows t of probabilities."""
 
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
+        _check_classes("kl_divergence", outputs)
         rows, n = as_rows("kl_divergence", outputs, targets), len(outputs)
         if (rows < 0.0).any():
             remedy = "expected probabilities: rows that are not negative"
@@ -162,6 +164,11 @@ def hinge(margin: float = 1.0) -> Loss:
         return _total(np.maximum(short, 0.0)) / outputs.size, pullback
 
     return Loss("hinge", vjp=vjp, hits=labels_hit)
+
+
+def _check_classes(loss: str, outputs: np.ndarray) -> None:
+    if outputs.ndim != 2:
+        raise ValueError(f"{loss}: outputs have shape {outputs.shape}, expected (n, classes)")
 
 
 def _log_partition(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

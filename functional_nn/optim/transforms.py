@@ -53,7 +53,7 @@ class EmptyState(NamedTuple):
 
 def apply_updates(params: Tree, updates: Tree) -> Tree:
     """Return the new tree params + updates; raises `TypeError` naming the path where the trees differ."""
-    return tree.map(np.add, params, updates)
+    return tree.map_arrays(np.add, params, updates)
 
 
 class TraceState(NamedTuple):
@@ -70,8 +70,8 @@ def trace(decay: float, nesterov: bool = False) -> Transform:
         return TraceState(tree.zeros_like(params))
 
     def update(grads: Tree, state: TraceState, params: Tree) -> tuple[Tree, TraceState]:
-        velocity = tree.map(lambda v, g: times_plus(decay, v, g), state.velocity, grads)
-        updates = tree.map(lambda v, g: times_plus(decay, v, g), velocity, grads) if nesterov else velocity
+        velocity = tree.map_arrays(lambda v, g: times_plus(decay, v, g), state.velocity, grads)
+        updates = tree.map_arrays(lambda v, g: times_plus(decay, v, g), velocity, grads) if nesterov else velocity
         return updates, TraceState(velocity)
 
     return Transform(init, update)
@@ -94,17 +94,17 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Tran
 
     def update(grads: Tree, state: AdamState, params: Tree) -> tuple[Tree, AdamState]:
         step = state.step + 1
-        mean = tree.map(lambda m, g: times_plus(b1, m, (1.0 - b1) * g), state.mean, grads)
-        square = tree.map(lambda v, g: times_plus(b2, v, (1.0 - b2) * g * g), state.square, grads)
+        mean = tree.map_arrays(lambda m, g: times_plus(b1, m, (1.0 - b1) * g), state.mean, grads)
+        square = tree.map_arrays(lambda v, g: times_plus(b2, v, (1.0 - b2) * g * g), state.square, grads)
         m_scale, v_scale = 1.0 / (1.0 - b1**step), 1.0 / math.sqrt(1.0 - b2**step)
 
         def scaled(m: np.ndarray, v: np.ndarray) -> np.ndarray:
-            denominator = np.sqrt(v)
+            denominator = np.sqrt(v, out=np.empty_like(v))
             denominator *= v_scale
             denominator += eps
             return np.divide(m_scale * m, denominator, out=denominator)
 
-        return tree.map(scaled, mean, square), AdamState(step, mean, square)
+        return tree.map_arrays(scaled, mean, square), AdamState(step, mean, square)
 
     return Transform(init, update)
 
@@ -124,8 +124,8 @@ def scale_by_rms(decay: float = 0.99, eps: float = 1e-8) -> Transform:
     """Return updates g / (sqrt(v) + eps), v <- decay v + (1 - decay) g^2 (Tieleman and Hinton 2012, lecture 6e)."""
 
     def update(grads: Tree, state: SquaresState, params: Tree) -> tuple[Tree, SquaresState]:
-        squares = tree.map(lambda v, g: times_plus(decay, v, (1.0 - decay) * g * g), state.squares, grads)
-        return tree.map(lambda g, v: g / (np.sqrt(v) + eps), grads, squares), SquaresState(squares)
+        squares = tree.map_arrays(lambda v, g: times_plus(decay, v, (1.0 - decay) * g * g), state.squares, grads)
+        return tree.map_arrays(lambda g, v: g / (np.sqrt(v) + eps), grads, squares), SquaresState(squares)
 
     return Transform(_squares_init, update)
 
@@ -135,8 +135,8 @@ def scale_by_adagrad(eps: float = 1e-10) -> Transform:
     """Return updates g / (sqrt(s) + eps), s <- s + g^2 (Duchi et al. 2011, section 1.1, the diagonal form)."""
 
     def update(grads: Tree, state: SquaresState, params: Tree) -> tuple[Tree, SquaresState]:
-        squares = tree.map(lambda s, g: s + g * g, state.squares, grads)
-        return tree.map(lambda g, s: g / (np.sqrt(s) + eps), grads, squares), SquaresState(squares)
+        squares = tree.map_arrays(lambda s, g: s + g * g, state.squares, grads)
+        return tree.map_arrays(lambda g, s: g / (np.sqrt(s) + eps), grads, squares), SquaresState(squares)
 
     return Transform(_squares_init, update)
 
@@ -146,7 +146,7 @@ def add_decayed_weights(rate: float) -> Transform:
     """Return updates u + rate p; before the learning rate this is decoupled decay (Loshchilov and Hutter 2019)."""
 
     def update(grads: Tree, state: EmptyState, params: Tree) -> tuple[Tree, EmptyState]:
-        return tree.map(lambda p, g: times_plus(rate, p, g), params, grads), state
+        return tree.map_arrays(lambda p, g: times_plus(rate, p, g), params, grads), state
 
     return _stateless(update)
 
@@ -162,7 +162,7 @@ def clip_by_global_norm(limit: float) -> Transform:
         norm = math.sqrt(sum(float(np.square(leaf, dtype=np.float64).sum()) for leaf in tree.leaves(grads)))
         if norm <= limit or not math.isfinite(norm):
             return grads, state
-        return tree.map(lambda g: (limit / norm) * g, grads), state
+        return tree.map_arrays(lambda g: (limit / norm) * g, grads), state
 
     return _stateless(update)
 
@@ -181,14 +181,14 @@ def _rate(constructor: str, name: str, value: Any) -> float | Schedule:
 def scale_by_learning_rate(rate: float | Schedule) -> Transform:
     """Return updates -rate u; a schedule is called with the number of updates before this one."""
     if not callable(rate):
-        return _stateless(lambda grads, state, params: (tree.map(lambda g: -rate * g, grads), state))
+        return _stateless(lambda grads, state, params: (tree.map_arrays(lambda g: -rate * g, grads), state))
 
     def init(params: Tree) -> ScheduleState:
         return ScheduleState(0)
 
     def update(grads: Tree, state: ScheduleState, params: Tree) -> tuple[Tree, ScheduleState]:
         step_rate = float(rate(state.step))
-        return tree.map(lambda g: -step_rate * g, grads), ScheduleState(state.step + 1)
+        return tree.map_arrays(lambda g: -step_rate * g, grads), ScheduleState(state.step + 1)
 
     return Transform(init, update)
 

@@ -69,7 +69,7 @@ def accumulate(transform: Transform, steps: int) -> Transform:
 
     def update(grads: Tree, state: AccumulateState, params: Tree) -> tuple[Tree, AccumulateState]:
         seen = state.seen + 1
-        mean = tree.map(lambda m, g: m + (g - m) * (1.0 / seen), state.mean, grads)
+        mean = tree.map_arrays(lambda m, g: m + (g - m) * (1.0 / seen), state.mean, grads)
         if seen < steps:
             return tree.zeros_like(grads), AccumulateState(seen, mean, state.inner)
         updates, inner = transform.update(mean, state.inner, params)
@@ -94,11 +94,11 @@ def parameter_average(decay: float) -> Transform:
     """
 
     def init(params: Tree) -> AverageState:
-        return AverageState(tree.map(np.copy, params))
+        return AverageState(tree.map_arrays(np.copy, params))
 
     def update(grads: Tree, state: AverageState, params: Tree) -> tuple[Tree, AverageState]:
-        after = tree.map(np.add, params, grads)
-        average = tree.map(lambda a, p: times_plus(decay, a, (1.0 - decay) * p), state.average, after)
+        after = tree.map_arrays(np.add, params, grads)
+        average = tree.map_arrays(lambda a, p: times_plus(decay, a, (1.0 - decay) * p), state.average, after)
         return grads, AverageState(average)
 
     return Transform(init, update)

@@ -27,7 +27,8 @@ Data = tuple[np.ndarray, np.ndarray]
 def check_run(
     model: Layer,
     params: Params,
-    splits: dict[str, Data | None],
+    data: Data,
+    validation: Data | None,
     *,
     loss: Loss,
     optimizer: Transform,
@@ -43,14 +44,14 @@ def check_run(
     check_loss("fit", loss)
     if not isinstance(optimizer, Transform):
         raise TypeError(f"fit: optimizer is {optimizer!r}, expected a transformation, such as optim.sgd(0.1)")
-    for name, split in splits.items():
-        if split is None:
+    for name, split in (("data", data), ("validation", validation)):
+        if split is None and name == "validation":
             continue
         x, targets = _arrays(name, split)
         first = transform(x[:1], None)
         outputs, _ = model.vjp(params, first, key=0, wrt_x=False)
         _check_targets(loss, outputs, targets)
-    _check_batch_norm(model, first.shape[1:], min(batch_size, len(splits["data"][0])))  # type: ignore[index]
+    _check_batch_norm(model, first.shape[1:], min(batch_size, len(data[0])))
 
 
 def describe_divergence(what: str, params: Params, grads: Params, data: Data, transform: BatchTransform) -> str:

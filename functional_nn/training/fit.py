@@ -88,7 +88,8 @@ def fit(
         check_run(
             model,
             params,
-            {"data": data, "validation": validation},
+            data,
+            validation,
             loss=loss,
             optimizer=optimizer,
             epochs=epochs,

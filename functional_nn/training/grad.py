@@ -155,10 +155,10 @@ class _Mean:
             self.outputs.append(outputs)
         self.shares += share
         self.value += share * value
-        weighed = grads if share == 1.0 else tree.map(lambda g: share * g, grads)
-        self.grads = weighed if self.grads is None else tree.map(np.add, self.grads, weighed)
+        weighed = grads if share == 1.0 else tree.map_arrays(lambda g: share * g, grads)
+        self.grads = weighed if self.grads is None else tree.map_arrays(np.add, self.grads, weighed)
 
     def result(self) -> tuple[Any, Params]:
         scale = 1.0 / self.shares
-        value, grads = scale * self.value, tree.map(lambda g: scale * g, self.grads)
+        value, grads = scale * self.value, tree.map_arrays(lambda g: scale * g, self.grads)
         return ((value, np.concatenate(self.outputs)) if self.outputs else value), grads

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 __all__ = ["Progress", "figures", "progress_of"]
 
-BAR = "{desc} |{bar:8}| {remaining} {postfix}"  # with the figures it fits 80 columns
-NAMES = (("loss", "loss"), ("accuracy", "acc"), ("val_loss", "val loss"), ("val_accuracy", "val acc"))
+BAR = "{desc} |{bar:8}| {remaining}{postfix}"  # with the figures it fits 80 columns
 
 
 class Progress(Protocol):
@@ -77,5 +76,7 @@ class _Bar:
 
 def figures(record: dict[str, Any]) -> str:
     """Return the losses and accuracies of an epoch's record as one line: those that it has and that are numbers."""
-    numbers = ((name, record.get(key)) for key, name in NAMES)
-    return ", ".join(f"{name} {x:.4g}" for name, x in numbers if x is not None and not math.isnan(x))
+    numbers = {key: x for key, x in record.items() if isinstance(x, float) and not math.isnan(x)}
+    groups = (("loss", "loss"), ("accuracy", "acc")), (("val_loss", "val"), ("val_accuracy", "acc"))
+    lines = (", ".join(f"{name} {numbers[key]:.4g}" for key, name in group if key in numbers) for group in groups)
+    return " | ".join(filter(None, lines))

@@ -227,3 +227,30 @@ def test_shift_before_standardize_fills_with_black_and_after_it_with_the_mean() 
     black, mean = chain(random_shift(1), scale)(x, 0), chain(scale, random_shift(1))(x, 0)
     assert set(np.unique(black)) == {-2.0, 2.0}
     assert set(np.unique(mean)) == {0.0, 2.0}
+
+
+def test_a_channel_that_is_constant_but_for_rounding_is_centred_and_divided_by_one() -> None:
+    x = np.full((1000, 7, 7, 1), 0.001)
+    assert np.abs(standardize(x)(x)).max() < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_small_deviations_beside_a_large_mean_are_kept(dtype: type) -> None:
+    x = (1e6 + np.random.default_rng(0).standard_normal((500, 4, 4, 2))).astype(dtype)
+    y = standardize(x)(x).astype(np.float64)
+    np.testing.assert_allclose(y, (x - x.mean((0, 1, 2), np.float64)) / x.std((0, 1, 2), np.float64), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.ma.masked_array(np.ones((2, 3)), np.eye(2, 3)), "a MaskedArray, expected a NumPy array: fill the masked"),
+        (np.ones((2, 3)) + 0j, "hold complex128, expected real numbers"),
+        ([[1.0, 2.0]], "a list, expected a NumPy array: convert it"),
+        (None, "a NoneType, expected a NumPy array"),
+    ],
+)
+def test_standardize_refuses_what_it_would_misread(bad: object, message: str) -> None:
+    for run in (standardize, standardize_by((0.0,) * 3, (1.0,) * 3)):
+        with pytest.raises(TypeError, match=message):
+            run(bad)

@@ -148,3 +148,16 @@ def test_chunks_of_batch_norm_do_not_depend_on_the_workers():
     assert values[0] == values[1]
     by_chunk = [grad_fn(params, x[i : i + 4], labels[i : i + 4])[0] for i in (0, 4, 8)]
     assert values[0] == pytest.approx(math.fsum(by_chunk) / 3, rel=1e-12)
+
+
+def test_many_vectors_far_from_zero_lose_no_digits_in_float32():
+    x = (1e4 + np.random.default_rng(0).standard_normal((65536, 4))).astype(np.float32)
+    exact = x.astype(np.float64)
+    params = {"w": np.ones(4, np.float32), "b": np.zeros(4, np.float32)}
+    y, pullback = layers.batch_norm().vjp(params, x)
+    np.testing.assert_allclose(y, (exact - exact.mean(0)) / np.sqrt(exact.var(0) + 1e-5), atol=1e-3)
+    dy = 1.0 + x
+    np.testing.assert_allclose(pullback(dy)[0]["b"], dy.sum(0, dtype=np.float64), rtol=1e-6)
+    known = fnn.statistics(layers.batch_norm(), params, x, batch_size=65536)
+    np.testing.assert_allclose(known["mean"], exact.mean(0), rtol=1e-7)
+    np.testing.assert_allclose(known["var"], exact.var(0, ddof=1), rtol=1e-5)

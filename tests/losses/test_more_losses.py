@@ -213,3 +213,33 @@ def test_losses_print_compare_and_pickle_by_what_they_are():
 def test_bad_arguments_and_targets_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+EVERY = [losses.softmax_cross_entropy, losses.cross_entropy(), losses.kl_divergence, losses.sigmoid_cross_entropy]
+EVERY += [losses.hinge(), losses.mean_squared_error, losses.huber(), fnn.models.penalty_loss()]
+
+
+@pytest.mark.parametrize("loss", EVERY, ids=repr)
+@pytest.mark.parametrize("bad", [None, [[0.5, 0.5]], np.ma.masked_array([[0.5, 0.5]]), 0.5], ids=str)
+def test_outputs_and_targets_that_are_no_arrays_are_named(loss, bad):
+    array = np.array([[0.5, 0.5]])
+    for run in (loss.apply, loss.vjp):
+        with pytest.raises(TypeError, match=rf"^{loss.name}: outputs are a .*expected a NumPy array"):
+            run(bad, array)
+        with pytest.raises(TypeError, match=rf"^{loss.name}: targets are a .*expected a NumPy array"):
+            run(array, bad)
+
+
+@pytest.mark.parametrize("loss", [losses.softmax_cross_entropy, losses.kl_divergence], ids=repr)
+def test_one_dimensional_outputs_have_no_classes(loss):
+    with pytest.raises(ValueError, match=rf"^{loss.name}: outputs have shape \(3,\), expected \(n, classes\)"):
+        loss.apply(np.zeros(3), np.zeros(3))
+
+
+@pytest.mark.parametrize("make", [losses.huber, losses.hinge, fnn.models.penalty_loss, losses.cross_entropy])
+def test_numpy_numbers_do_not_promote_a_losss_derivative(make):
+    loss, outputs = make(np.float64(0.5)), np.ones((2, 3), np.float32)
+    targets = outputs * 3 if make is losses.huber else np.array([0, 2])
+    value, pullback = loss.vjp(outputs, targets)
+    assert type(value) is float
+    assert pullback(1.0).dtype == np.float32

@@ -128,3 +128,47 @@ def test_settings_without_a_meaning_are_refused(make):
 def test_a_users_transform_chains_with_ours():
     sign = optim.Transform(lambda params: None, lambda grads, state, params: (tree.map(np.sign, grads), state))
     assert run(optim.chain(sign, optim.scale_by_learning_rate(0.5)), [7, -3]) == [[-0.5, 0.5]]
+
+
+def numpy_numbers():
+    half = np.float64(0.5)
+    yield optim.sgd(half)
+    yield optim.sgd(0.1, momentum=half, weight_decay=half)
+    yield optim.adam(half, b1=half, b2=half, eps=half, weight_decay=half)
+    yield optim.rmsprop(half, decay=half, eps=half, momentum=half, weight_decay=half)
+    yield optim.adagrad(half, eps=half)
+    yield optim.sgd(optim.cosine(half, steps=np.int64(9), final=half))
+    yield optim.sgd(optim.one_cycle(half, steps=np.int64(9), warmup=half))
+    yield optim.sgd(lambda step: half)
+    yield optim.chain(optim.clip_by_global_norm(half), optim.parameter_average(half))
+    yield optim.accumulate(optim.sgd(half), np.int64(2))
+
+
+@pytest.mark.parametrize("optimizer", list(numpy_numbers()), ids=repr)
+def test_numpy_numbers_as_hyperparameters_do_not_promote(optimizer):
+    params = {"w": np.ones(3, np.float32), "s": np.ones((), np.float32)}
+    state = optimizer.init(params)
+    for _ in range(3):
+        grads = tree.map(np.ones_like, params)
+        updates, state = optimizer.update(grads, state, params)
+        params = optim.apply_updates(params, updates)
+    arrays = [leaf for leaf in tree.leaves((params, updates, state)) if not isinstance(leaf, int)]
+    assert {type(leaf) for leaf in arrays} == {np.ndarray}  # those without axes stay arrays
+    assert {leaf.dtype for leaf in arrays} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    "update",
+    [np.ones((3, 1)), np.ones(1), np.ones(3, np.float32), 1.0, None, [1.0, 1.0, 1.0]],
+    ids=["column", "one", "float32", "number", "None", "list"],
+)
+def test_updates_of_another_shape_or_dtype_are_refused_with_their_path(update):
+    with pytest.raises(TypeError, match=r"f\.w"):
+        optim.apply_updates({"f": {"w": np.ones(3)}}, {"f": {"w": update}})
+
+
+@pytest.mark.parametrize("optimizer", [optim.sgd(0.1, momentum=0.9), optim.adam(0.1), optim.adagrad(0.1)], ids=repr)
+def test_gradients_of_another_shape_than_the_state_are_refused_with_their_path(optimizer):
+    params = {"f": {"w": np.ones(3)}}
+    with pytest.raises(TypeError, match=r"trees differ at f\.w: float64 of shape \(3,\) against .*\(3, 1\)"):
+        optimizer.update({"f": {"w": np.ones((3, 1))}}, optimizer.init(params), params)

@@ -177,7 +177,7 @@ def test_a_line_an_epoch_stands_in_for_the_bar_where_tqdm_is_missing(monkeypatch
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("epoch 1/2: loss 0.")
-    assert "val acc 0." in lines[0]
+    assert " | val 0." in lines[0]
 
 
 def test_predict_is_apply_chunk_by_chunk_for_every_number_of_workers():
