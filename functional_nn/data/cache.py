@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from functional_nn.data.errors import DataError
+from functional_nn.data.files import exists, open_regular
 from functional_nn.data.splits import Splits
 
 __all__ = ["cached"]
@@ -27,7 +28,7 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     Raises `DataError`, naming the file, where it was made from another source, is damaged, or is no such cache.
     """
     file = Path(file)
-    if file.is_file():
+    if exists(file):
         return _read(file, source)
     splits = load()
     _write(file, source, splits)
@@ -55,7 +56,7 @@ def _write(file: Path, source: str, splits: Splits) -> None:
 def _read(file: Path, source: str) -> Splits:
     try:
         # Opened here, since np.load leaves a file open that turns out to be no archive.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with open_regular(file) as stream, np.load(stream, allow_pickle=False) as arrays:
             made_from = str(arrays["source"])
             if made_from != source:
                 raise DataError(

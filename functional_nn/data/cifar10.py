@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from functional_nn.data.errors import DataError, MissingFileError
+from functional_nn.data.files import exists, open_regular, regular_size
 from functional_nn.data.splits import Splits, hold_out
 
 __all__ = ["cifar10", "files"]
@@ -50,8 +51,8 @@ def files(root: Path) -> Iterator[Path]:
 
 
 def _folder(root: Path) -> Path:
-    folder = next((f for f in (root, root / FOLDER) if (f / TRAIN_FILES[0]).is_file()), root)
-    missing = [name for name in (*TRAIN_FILES, TEST_FILE) if not (folder / name).is_file()]
+    folder = next((f for f in (root, root / FOLDER) if exists(f / TRAIN_FILES[0])), root)
+    missing = [name for name in (*TRAIN_FILES, TEST_FILE) if not exists(folder / name)]
     if not missing:
         return folder
     advice = "expected data_batch_1.bin .. data_batch_5.bin and test_batch.bin"
@@ -63,7 +64,7 @@ def _folder(root: Path) -> Path:
 
 
 def _records(path: Path) -> int:
-    size = path.stat().st_size
+    size = regular_size(path)
     if size == 0 or size % RECORD:
         raise DataError(
             f"{path}: {size} bytes, expected a positive multiple of {RECORD}, which is a label and an image of "
@@ -77,7 +78,7 @@ def _read(folder: Path, names: tuple[str, ...], sizes: dict[str, int]) -> tuple[
     images, labels = np.empty((n, SIZE, SIZE, 3), np.uint8), np.empty(n, np.int64)
     start = 0
     for name in names:
-        records = np.fromfile(folder / name, np.uint8, count=sizes[name] * RECORD).reshape(-1, RECORD)
+        records = _records_of(folder / name, sizes[name])
         outside = np.flatnonzero(records[:, 0] >= CLASSES)
         if outside.size:
             i = outside[0]
@@ -87,3 +88,11 @@ def _read(folder: Path, names: tuple[str, ...], sizes: dict[str, int]) -> tuple[
         images[start:stop] = records[:, 1:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
         start = stop
     return images, labels
+
+
+def _records_of(path: Path, n: int) -> np.ndarray:
+    with open_regular(path) as stream:
+        data = stream.read(n * RECORD)
+    if len(data) != n * RECORD:
+        raise DataError(f"{path}: {len(data)} bytes, it had {n * RECORD} a moment ago: wait until it is written")
+    return np.frombuffer(data, np.uint8).reshape(n, RECORD)

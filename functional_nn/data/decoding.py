@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from functional_nn.data.errors import DataError, MissingFileError
+from functional_nn.data.files import regular_descriptor, regular_size
 from functional_nn.data.optional import needs_extra
 from functional_nn.data.splits import check_size
 
@@ -27,7 +28,6 @@ EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YC
 
 JPEG_START = b"\xff\xd8\xff"
 FILES_A_TASK = 64
-READ_SIZE = 2**16  # a file below it, as most small images are, takes one system call
 
 
 def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.ndarray:
@@ -37,9 +37,9 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
     transform, as far as that goes, and bilinearly for the rest. Grey-scale, palette and CMYK images become RGB;
     transparency is dropped, an orientation tag is not applied, and of several frames the first is taken.
     `place(i)` tells the reader of an error where the i-th path comes from, such as a list and its line.
-    Raises `DataError` at the first file, in order, that is missing (then `MissingFileError`), truncated, corrupt,
-    of another format, of more than 8 bits a channel, or larger than `PIL.Image.MAX_IMAGE_PIXELS`; `ImportError`
-    without Pillow.
+    Raises `DataError` at the first file, in order, that is missing (then `MissingFileError`), no regular file,
+    truncated, corrupt, of another format, of more than 8 bits a channel, or larger than
+    `PIL.Image.MAX_IMAGE_PIXELS`; `ImportError` without Pillow.
     """
     check_size(size)
     with needs_extra("experiments", "decoding images"):
@@ -66,6 +66,8 @@ def _decode_some(paths: Sequence[str], images: np.ndarray, start: int, place: Ca
     for i, (path, data) in enumerate(zip(paths, files, strict=True), start):
         if isinstance(data, FileNotFoundError):
             raise MissingFileError(f"{place(i)}: there is no image {path}: add the file or remove it") from data
+        if isinstance(data, DataError):
+            raise DataError(f"{place(i)}: {data}") from data
         if isinstance(data, OSError):
             raise DataError(f"{place(i)}: {path} cannot be read: {data.strerror or data}") from data
         try:
@@ -79,20 +81,19 @@ def _decode_some(paths: Sequence[str], images: np.ndarray, start: int, place: Ca
     images[:] = np.frombuffer(b"".join(pixels), np.uint8).reshape(images.shape)
 
 
-def _read(path: str) -> bytes | OSError:
+def _read(path: str) -> bytes | OSError | DataError:
     """Return the whole file, or the error, which must wait for those of the files before it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        size = regular_size(path)
+        descriptor = regular_descriptor(path)
         try:
-            pieces = [os.read(descriptor, READ_SIZE)]
-            if len(pieces[0]) < READ_SIZE:
-                return pieces[0]
-            while pieces[-1]:
-                pieces.append(os.read(descriptor, 16 * READ_SIZE))
+            pieces = [os.read(descriptor, size)]
+            while (left := size - sum(map(len, pieces))) and pieces[-1]:
+                pieces.append(os.read(descriptor, left))
             return b"".join(pieces)
         finally:
             os.close(descriptor)
-    except OSError as error:
+    except (OSError, DataError) as error:
         return error
 
 

@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from functional_nn.data.errors import DataError, MissingFileError
+from functional_nn.data.files import exists, open_regular
 from functional_nn.data.splits import Splits, check_size, hold_out
 
 __all__ = ["files", "idx", "read_idx"]
@@ -73,7 +74,7 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     """
     path = Path(path)
     try:
-        with path.open("rb") as raw:
+        with open_regular(path) as raw:
             zipped = raw.read(2) == b"\x1f\x8b"  # by content: a browser may have unpacked a file and kept its name
             raw.seek(0)
             if not zipped:
@@ -144,7 +145,7 @@ def _candidates(root: Path, name: str, dimensions: int) -> list[Path]:
 def _find(root: Path, name: str, dimensions: int) -> Path:
     paths = _candidates(root, name, dimensions)
     for path in paths:
-        if path.is_file():
+        if exists(path):
             return path
     dashed, _, dotted, _ = (path.name for path in paths)
     raise MissingFileError(f"{root}: there is neither {dashed} nor {dotted}, with or without .gz")

@@ -11,6 +11,7 @@ import numpy as np
 
 from functional_nn.data.decoding import decode
 from functional_nn.data.errors import DataError, MissingFileError
+from functional_nn.data.files import exists, open_regular
 from functional_nn.data.splits import Splits, check_size
 
 __all__ = ["files", "image_list"]
@@ -33,7 +34,7 @@ def image_list(root: str | Path, size: int = 32) -> Splits:
     """
     check_size(size)
     root = Path(root)
-    missing = [name for name in LISTS if not (root / name).is_file()]
+    missing = [name for name in LISTS if not exists(root / name)]
     if missing:
         raise MissingFileError(
             f"{root}: there is no {' and no '.join(missing)}; expected train.txt, val.txt and test.txt in this "
@@ -79,7 +80,8 @@ def _parse(file: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _lines(file: Path) -> list[str]:
-    data = file.read_bytes()
+    with open_regular(file) as stream:
+        data = stream.read()
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
