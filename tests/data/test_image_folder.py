@@ -121,6 +121,49 @@ def test_folders_beside_the_parts_are_refused(tmp_path: Path, fill: Fill) -> Non
     fails(tmp_path, "extra beside train")
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("Train", "Val", "Test"),
+        ("TRAINING", "VALID", "TESTING"),
+        ("training", "valid", "testing"),
+        ("Training", "Validation", "test"),
+    ],
+)
+def test_b9_splits_are_known_by_their_usual_names_in_any_case(
+    train: str, val: str, test: str, tmp_path: Path, fill: Fill
+) -> None:
+    for name, n in ((train, 5), (val, 3), (test, 2)):
+        fill(tmp_path / name, n)
+    splits = image_folder(tmp_path, 4)
+    assert {part: levels(split) for part, split in splits.items()} == {
+        part: [*range(n), *range(100, 100 + n)] for part, n in (("train", 5), ("val", 3), ("test", 2))
+    }
+
+
+def test_b9_two_folders_for_one_split_are_refused(tmp_path: Path, fill: Fill) -> None:
+    for name in ("train", "valid", "validation"):
+        fill(tmp_path / name, 3)
+    fails(tmp_path, "valid and validation both name the val split: keep one, or merge them")
+
+
+@pytest.mark.parametrize("names", [("seg_train", "seg_test"), ("train images", "Test-images")])
+def test_b9_names_that_only_resemble_splits_are_refused(names: tuple[str, str], tmp_path: Path, fill: Fill) -> None:
+    for name in names:
+        fill(tmp_path / name, 3)
+    fails(tmp_path, "look like splits, not classes: .*call them train, val and test")
+
+
+def test_b9_splits_without_folders_of_classes_are_refused(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, 20, ("Test", "Train"))
+    fails(tmp_path, "Test, Train look like splits, not classes")
+
+
+def test_classes_whose_names_contain_those_of_splits_stay_classes(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, 20, ("test_tube", "train"))
+    assert image_folder(tmp_path, 4)["test"][1].tolist() == [0, 0, 1, 1]
+
+
 def test_parts_without_train_are_refused(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "val", 3)
     fails(tmp_path, "there is val but no train", MissingFileError)
