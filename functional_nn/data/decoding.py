@@ -24,7 +24,8 @@ __all__ = ["EXTENSIONS", "decode"]
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 
-EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+BITS_PER_SAMPLE = 258  # a tag of TIFF
 
 JPEG_START = b"\xff\xd8\xff"
 FILES_A_TASK = 64
@@ -34,8 +35,9 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
     """Return the images (n, size, size, 3), uint8 RGB, in the order of `paths`.
 
     An image is scaled to size x size whatever its proportions: a JPEG by 2, 4 or 8 in the domain of its cosine
-    transform, as far as that goes, and bilinearly for the rest. Grey-scale, palette and CMYK images become RGB;
-    transparency is dropped, an orientation tag is not applied, and of several frames the first is taken.
+    transform, as far as that goes, and bilinearly for the rest. Grey-scale, palette and CMYK images become RGB, and
+    fewer than 8 bits a channel are spread over 0 .. 255. Transparency is dropped. Of several frames the first is
+    taken. An orientation tag turns a TIFF, since Pillow does so while it decodes; elsewhere it is not applied.
     `place(i)` tells the reader of an error where the i-th path comes from, such as a list and its line.
     Raises `DataError` at the first file, in order, that is missing (then `MissingFileError`), no regular file,
     truncated, corrupt, of another format, of more than 8 bits a channel, or larger than
@@ -111,8 +113,13 @@ def _rgb(data: bytes, size: int) -> bytes:
         raise _UnusableError(
             f"has {width}x{height} pixels, PIL.Image.MAX_IMAGE_PIXELS allows {Image.MAX_IMAGE_PIXELS}: scale it down"
         )
-    if image.mode not in EIGHT_BIT_MODES:
-        raise _UnusableError(f"has Pillow's mode {image.mode!r}, expected 8 bits a channel: convert it")
+    if image.mode not in MODES:
+        raise _UnusableError(
+            f"has Pillow's mode {image.mode!r}, expected 8 bits a channel of grey, RGB, CMYK or a palette: "
+            "convert it to 8-bit RGB"
+        )
+    if (bits := _bits(image)) > 8:
+        raise _UnusableError(f"has {bits} bits a channel, expected 8 bits a channel: convert it to 8-bit RGB")
     image.draft("RGB", (size, size))  # decodes a JPEG at 1/2, 1/4 or 1/8, never below size; else does nothing
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")  # a palette with transparency has no direct way to RGB
@@ -121,6 +128,18 @@ def _rgb(data: bytes, size: int) -> bytes:
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)
     return image.tobytes()
+
+
+def _bits(image: Image.Image) -> int:
+    """Return the bits of a channel in the file: Pillow opens images of 16 bits as RGB too, and cuts them to 8."""
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))  # type: ignore[attr-defined]
+    for codec, _, _, arguments in image.tile:  # type: ignore[attr-defined]
+        if image.format == "PNG" and str(arguments).endswith(";16B"):
+            return 16
+        if codec in ("ppm", "ppm_plain") and isinstance(arguments, tuple):
+            return int(arguments[-1]).bit_length()  # the last argument is the value of white
+    return 8
 
 
 def _open(data: bytes) -> Image.Image:
