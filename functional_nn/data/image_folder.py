@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from functional_nn import keys
-from functional_nn.data.decoding import EXTENSIONS, decode
+from functional_nn.data.decoding import decode
 from functional_nn.data.errors import DataError, MissingFileError
+from functional_nn.data.image_file import EXTENSIONS
 from functional_nn.data.splits import Splits, by_class, check_size
 
 __all__ = ["files", "image_folder"]
