@@ -9,7 +9,7 @@ import numpy as np
 
 from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.files import exists, open_regular, regular_size
-from functional_nn.data.splits import Splits, hold_out
+from functional_nn.data.splits import Splits, check_val, hold_out
 
 __all__ = ["cifar10", "files"]
 
@@ -40,7 +40,8 @@ def cifar10(root: str | Path, val: int = 5000) -> Splits:
                 f"{folder / name}: {sizes[name]} records, {TRAIN_FILES[0]} has {sizes[TRAIN_FILES[0]]}: "
                 "one of them is truncated, get it anew"
             )
-    train, held = hold_out(str(folder), *_read(folder, TRAIN_FILES, sizes), val)
+    check_val(str(folder), sum(sizes[name] for name in TRAIN_FILES), val)
+    train, held = hold_out(*_read(folder, TRAIN_FILES, sizes), val)
     return {"train": train, "val": held, "test": _read(folder, (TEST_FILE,), sizes)}
 
 

@@ -11,6 +11,7 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.files import exists, open_regular
-from functional_nn.data.splits import Splits, check_size, hold_out
+from functional_nn.data.splits import Splits, check_size, check_val, hold_out
 
 __all__ = ["files", "idx", "read_idx"]
 
@@ -26,6 +27,7 @@ NAMES = (("train", "train-images", "train-labels"), ("test", "t10k-images", "t10
 DTYPES = {8: "uint8", 9: "int8", 11: "int16", 12: "int32", 13: "float32", 14: "float64"}
 UINT8 = 8
 READ_SIZE = 2**20
+GZIP_START = b"\x1f\x8b"
 
 
 def idx(root: str | Path, size: int | None = 32, val: int = 5000) -> Splits:
@@ -43,19 +45,17 @@ def idx(root: str | Path, size: int | None = 32, val: int = 5000) -> Splits:
     if size is not None:
         check_size(size)
     root = Path(root)
+    # All headers come first: what they contradict costs no wait, and no gzip unpacks to gigabytes beside ten labels.
+    paths = {part: (_find(root, labels, 1), _find(root, images, 3)) for part, images, labels in NAMES}
+    shapes = {part: _check_pair(*pair, size) for part, pair in paths.items()}
+    if shapes["train"][1:] != shapes["test"][1:]:
+        raise DataError(f"{root}: training images are {shapes['train'][1:]}, test images {shapes['test'][1:]}")
+    check_val(str(root), shapes["train"][0], val)
     parts = {}
-    for part, images_name, labels_name in NAMES:  # the small files of labels come first: their errors cost no wait
-        labels_path, images_path = _find(root, labels_name, 1), _find(root, images_name, 3)
+    for part, (labels_path, images_path) in paths.items():
         labels, images = read_idx(labels_path, 1), read_idx(images_path, 3)
-        if len(labels) != len(images):
-            raise DataError(
-                f"{labels_path}: {len(labels)} labels for the {len(images)} images of {images_path}: "
-                "the files do not belong together"
-            )
-        parts[part] = (_framed(images_path, images, size), labels.astype(np.int64))
-    train, held = hold_out(str(root), *parts["train"], val)
-    if train[0].shape[1:] != parts["test"][0].shape[1:]:
-        raise DataError(f"{root}: training images are {train[0].shape[1:]}, test images {parts['test'][0].shape[1:]}")
+        parts[part] = (_framed(images, size), labels.astype(np.int64))
+    train, held = hold_out(*parts["train"], val)
     return {"train": train, "val": held, "test": parts["test"]}
 
 
@@ -73,20 +73,44 @@ def read_idx(path: str | Path, dimensions: int) -> np.ndarray:
     array, more or less data than the header says, and a corrupt gzip.
     """
     path = Path(path)
+    with _unzipped(path) as stream:
+        return _read_array(path, stream, _read_header(path, stream, dimensions))
+
+
+def _check_pair(labels_path: Path, images_path: Path, size: int | None) -> tuple[int, int, int]:
+    """Return the shape of the images, by their header alone, which must agree with that of the labels."""
+    with _unzipped(labels_path) as stream:
+        (n_labels,) = _read_header(labels_path, stream, 1)
+    with _unzipped(images_path) as stream:
+        n, height, width = _read_header(images_path, stream, 3)
+    if n_labels != n:
+        raise DataError(
+            f"{labels_path}: {n_labels} labels for the {n} images of {images_path}: the files do not belong together"
+        )
+    if size is not None and size < max(height, width):
+        raise DataError(
+            f"{images_path}: images of {height}x{width} do not fit into size={size}: choose a larger size, or None"
+        )
+    return n, height, width
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, gzipped or not, for reading; raise `DataError`, naming it, where the gzip is corrupt."""
     try:
         with open_regular(path) as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"  # by content: a browser may have unpacked a file and kept its name
+            zipped = raw.read(2) == GZIP_START  # by content: a browser may have unpacked a file and kept its name
             raw.seek(0)
             if not zipped:
-                return _read_array(path, raw, dimensions)
+                yield raw
+                return
             with gzip.GzipFile(fileobj=raw) as unzipped:
-                return _read_array(path, cast(BinaryIO, unzipped), dimensions)
+                yield cast(BinaryIO, unzipped)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: corrupt or truncated gzip ({error}): get the file anew") from error
 
 
-def _read_array(path: Path, stream: BinaryIO, dimensions: int) -> np.ndarray:
-    shape = _read_header(path, stream, dimensions)
+def _read_array(path: Path, stream: BinaryIO, shape: tuple[int, ...]) -> np.ndarray:
     expected = math.prod(shape)
     # Piece by piece, and one byte further than expected: a header that claims terabytes must not allocate them,
     # and only at its end does a gzip file compare its checksum.
@@ -123,15 +147,11 @@ def _read_header(path: Path, stream: BinaryIO, dimensions: int) -> tuple[int, ..
     return shape
 
 
-def _framed(path: Path, images: np.ndarray, size: int | None) -> np.ndarray:
+def _framed(images: np.ndarray, size: int | None) -> np.ndarray:
     """Return images (n, h, w) as (n, size, size, 1), centred on black; an odd row or column goes below or right."""
     if size is None:
         return images[..., np.newaxis]
     n, height, width = images.shape
-    if size < max(height, width):
-        raise DataError(
-            f"{path}: images of {height}x{width} do not fit into size={size}: choose a larger size, or None"
-        )
     framed = np.zeros((n, size, size, 1), np.uint8)
     top, left = (size - height) // 2, (size - width) // 2
     framed[:, top : top + height, left : left + width, 0] = images

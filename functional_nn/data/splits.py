@@ -7,20 +7,14 @@ import numpy as np
 from functional_nn import keys
 from functional_nn.data.errors import DataError
 
-__all__ = ["Split", "Splits", "by_class", "check_size", "hold_out"]
+__all__ = ["Split", "Splits", "by_class", "check_size", "check_val", "hold_out"]
 
 Split = tuple[np.ndarray, np.ndarray]
 Splits = dict[str, Split]
 
 
-def hold_out(place: str, images: np.ndarray, labels: np.ndarray, val: int) -> tuple[Split, Split]:
-    """Return all examples but the last `val`, and the last `val`: views, nothing is shuffled or copied.
-
-    Raises `DataError`, which begins with `place`, unless 0 < val < n.
-    """
-    n = len(images)
-    if isinstance(val, bool) or not isinstance(val, int | np.integer) or not 0 < val < n:
-        raise DataError(f"{place}: val={val!r} examples to hold out of {n}, expected an int above 0 and below {n}")
+def hold_out(images: np.ndarray, labels: np.ndarray, val: int) -> tuple[Split, Split]:
+    """Return all examples but the last `val`, and the last `val`: views, nothing is shuffled or copied."""
     return (images[:-val], labels[:-val]), (images[-val:], labels[-val:])
 
 
@@ -64,3 +58,9 @@ def check_size(size: int) -> None:
     """Raise `ValueError` unless `size`, the height and width of images, is a positive int."""
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
         raise ValueError(f"size={size!r} is no height and width of images, expected a positive int")
+
+
+def check_val(place: str, n: int, val: int) -> None:
+    """Raise `DataError`, which begins with `place`, unless `val` is an int and 0 < val < n."""
+    if isinstance(val, bool) or not isinstance(val, int | np.integer) or not 0 < val < n:
+        raise DataError(f"{place}: val={val!r} examples to hold out of {n}, expected an int above 0 and below {n}")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_nn.data.errors import DataError
-from functional_nn.data.splits import by_class, check_size, hold_out
+from functional_nn.data.splits import by_class, check_size, check_val, hold_out
 
 
 @given(
@@ -65,16 +65,16 @@ def test_a_fraction_of_zero_leaves_its_part_empty() -> None:
 def test_hold_out_takes_the_last_examples(n: int, data: st.DataObject) -> None:
     val = data.draw(st.integers(1, n - 1))
     images, labels = np.arange(2 * n).reshape(n, 2), np.arange(n)
-    train, held = hold_out("x", images, labels, val)
+    train, held = hold_out(images, labels, val)
     np.testing.assert_array_equal(held[1], np.arange(n - val, n))
     for part in (0, 1):
         np.testing.assert_array_equal(np.concatenate([train[part], held[part]]), (images, labels)[part])
 
 
 @pytest.mark.parametrize("val", [0, -1, 10, 11, 2.0, True])
-def test_hold_out_refuses_to_take_nothing_or_everything(val: int) -> None:
+def test_nothing_and_everything_cannot_be_held_out(val: int) -> None:
     with pytest.raises(DataError, match=f"^here: val={val} examples to hold out of 10"):
-        hold_out("here", np.zeros(10), np.zeros(10), val)
+        check_val("here", 10, val)
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, "32"])
