@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+from numpy.lib import format as npy
 
 from functional_nn.data.errors import DataError
 from functional_nn.data.files import exists, open_regular
@@ -17,6 +19,9 @@ from functional_nn.data.splits import Splits
 __all__ = ["cached"]
 
 PARTS = ("train", "val", "test")
+HEADER_LIMIT = 200  # characters of an array's description; those of ours have at most 118
+READ_SIZE = 2**20
+ENCODING = ("utf-8", "surrogatepass")  # names of files that are not UTF-8 reach Python as surrogates
 
 
 def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
@@ -25,26 +30,45 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     `source` says what the splits are made from, as `fingerprint` does; it is kept in the file and compared.
     The file is an uncompressed .npz without pickles. It is written under another name and then put in its place, so
     that no reader ever meets half of it; directories above it are made.
-    Raises `DataError`, naming the file, where it was made from another source, is damaged, or is no such cache.
+    Raises `DataError`, naming the file, where it was made from another source, is damaged, or is no such cache;
+    before `load` is called, where its name is that of a directory, and `OSError` where nothing can be written there;
+    and `DataError`, writing nothing, where `load` returns other than uint8 (n, h, w, c) and int64 (n,).
     """
     file = Path(file)
     if exists(file):
         return _read(file, source)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.{os.urandom(4).hex()}.unfinished")
+    unfinished.touch(exist_ok=False)  # where nothing can be written, this fails before the work and not after it
+    unfinished.unlink()
     splits = load()
-    _write(file, source, splits)
+    _check(file, splits)
+    _write(file, unfinished, source, splits)
     return splits
 
 
-def _write(file: Path, source: str, splits: Splits) -> None:
+def _check(file: Path, splits: Splits) -> None:
     if splits.keys() != set(PARTS):
         raise DataError(
             f"{file}: load() returned {', '.join(splits)}, expected train, val and test: nothing was written"
         )
-    arrays = {"source": np.array(source)}
     for part, (images, labels) in splits.items():
-        arrays |= {f"{part}_images": images, f"{part}_labels": labels}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{os.urandom(4).hex()}.unfinished")
+        for name, array in (("images", images), ("labels", labels)):
+            if type(array) not in (np.ndarray, np.memmap):
+                raise DataError(
+                    f"{file}: load() returned {part} {name} as {type(array).__name__}, expected a NumPy array: "
+                    "nothing was written"
+                )
+        try:
+            _check_split(images, labels)
+        except ValueError as error:
+            raise DataError(f"{file}: load() returned {part} {error}: nothing was written") from None
+
+
+def _write(file: Path, unfinished: Path, source: str, splits: Splits) -> None:
+    arrays = {"source": np.frombuffer(source.encode(*ENCODING), np.uint8)}
+    for part, (images, labels) in splits.items():
+        arrays |= {f"{part}_images": np.ascontiguousarray(images), f"{part}_labels": np.ascontiguousarray(labels)}
     try:
         with unfinished.open("xb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
@@ -54,26 +78,64 @@ def _write(file: Path, source: str, splits: Splits) -> None:
 
 
 def _read(file: Path, source: str) -> Splits:
-    try:
-        # Opened here, since np.load leaves a file open that turns out to be no archive.
-        with open_regular(file) as stream, np.load(stream, allow_pickle=False) as arrays:
-            made_from = str(arrays["source"])
-            if made_from != source:
-                raise DataError(
-                    f"{file}: this cache was made from\n  {made_from}\nand not from\n  {source}\n"
-                    "delete it, or name another file"
-                )
-            return {part: _split(arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in PARTS}
-    except DataError:
-        raise
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{file}: damaged, or no cache of splits ({error}): delete it, or name another file") from error
+    with open_regular(file) as stream:
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                made_from = _array(archive, "source").tobytes().decode(*ENCODING)
+                if made_from == source:
+                    return {part: _split(archive, part) for part in PARTS}
+        except Exception as error:  # a damaged file makes zipfile and NumPy raise nearly anything
+            raise DataError(
+                f"{file}: damaged, or no cache of splits that this version wrote ({type(error).__name__}: {error}): "
+                "delete it, or name another file"
+            ) from error
+    raise DataError(
+        f"{file}: this cache was made from\n  {made_from}\nand not from\n  {source}\ndelete it, or name another file"
+    )
 
 
-def _split(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _split(archive: zipfile.ZipFile, part: str) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = _array(archive, f"{part}_images"), _array(archive, f"{part}_labels")
+    _check_split(images, labels)
+    return images, labels
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Return an array of the archive; nothing is allocated for it before the file is known to hold as many bytes."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
+        raise ValueError(f"{name} is compressed")
+    with archive.open(member) as stream:
+        if npy.read_magic(stream) != (1, 0):
+            raise ValueError(f"{name} is in another version of NumPy's format")
+        shape, by_columns, dtype = npy.read_array_header_1_0(stream, max_header_size=HEADER_LIMIT)
+        if by_columns or dtype not in (np.uint8, np.int64):
+            raise ValueError(f"{name} holds {dtype}, expected uint8 or int64 in row-major order")
+        size, held = math.prod(shape) * dtype.itemsize, member.file_size - stream.tell()
+        if size != held or member.header_offset + member.compress_size > _length(archive):
+            raise ValueError(f"{name} has {held} bytes, its header says {shape} of {dtype}")
+        array = np.empty(shape, dtype)
+        _fill(array.reshape(-1).view(np.uint8), stream)
+    return array
+
+
+def _length(archive: zipfile.ZipFile) -> int:
+    assert archive.fp is not None
+    return archive.fp.seek(0, os.SEEK_END)
+
+
+def _fill(data: np.ndarray, stream: IO[bytes]) -> None:
+    """Read as many bytes as `data` has into it; at the last one, zipfile compares the checksum."""
+    for start in range(0, len(data), READ_SIZE):
+        piece = stream.read(min(READ_SIZE, len(data) - start))
+        data[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+        if len(piece) < min(READ_SIZE, len(data) - start):
+            raise EOFError(f"{len(data)} bytes expected, {start + len(piece)} there")
+
+
+def _check_split(images: np.ndarray, labels: np.ndarray) -> None:
     if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
         raise ValueError(
             f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}, "
             "expected uint8 (n, h, w, c) and int64 (n,)"
         )
-    return images, labels

@@ -77,9 +77,8 @@ def fingerprint(root: str | Path, size: int = 32) -> str:
         entries.append(f"{file.relative_to(path)} ({status.st_size} bytes, modified {status.st_mtime_ns} ns)")
     listed = ", ".join(entries)
     if len(entries) > FEW:
-        listed = (
-            f"{len(entries)} files (SHA-256 of names, sizes and times: {hashlib.sha256(listed.encode()).hexdigest()})"
-        )
+        digest = hashlib.sha256(listed.encode(errors="surrogatepass"))  # names need not be UTF-8
+        listed = f"{len(entries)} files (SHA-256 of names, sizes and times: {digest.hexdigest()})"
     return f"{form.name} in {path.resolve()} at size {size}: {listed}"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,17 @@ def test_the_fingerprint_of_many_files_is_short_and_changes_with_each(folders: P
     assert len(first) < 400
     os.utime(folders / "dog/3.png", (0, 0))
     assert fingerprint(folders, 8) != first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are not UTF-8 need Linux")
+def test_d4_data_whose_names_are_not_utf8_are_cached(folders: Path) -> None:
+    (folders / "dog/3.png").rename(folders / "dog" / os.fsdecode(b"caf\xe9.png"))
+    (folders / "cat").rename(folders / os.fsdecode(b"ch\xe2t"))
+    first = load(folders, 8, folders / "c.npz")
+    assert "20 files" in fingerprint(folders, 8)
+    again = load(folders, 8, folders / "c.npz")
+    assert again[0] == first[0]
+    assert_same(again[1], first[1])
 
 
 def test_a_cache_is_used_until_the_data_change(lists: Path, monkeypatch: pytest.MonkeyPatch) -> None:
