@@ -1,4 +1,4 @@
-"""Data: batches, transforms of images, and sources that return {"train", "val", "test"} of images and labels."""
+"""Data: sources of images and labels in three splits (train, val, test), batches of them, and transforms of images."""
 
 from functional_nn.data.batching import batches, one_hot
 from functional_nn.data.cache import cached

@@ -1,4 +1,4 @@
-"""Splits kept in one file, so that decoding happens once; a cache says what it was made from."""
+"""A cache: one file that keeps decoded splits, so that images are decoded once. It names the source of the splits."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ __all__ = ["cached"]
 PARTS = ("train", "val", "test")
 HEADER_LIMIT = 200  # characters of an array's description; those of ours have at most 118
 READ_SIZE = 2**20
-ENCODING = ("utf-8", "surrogatepass")  # names of files that are not UTF-8 reach Python as surrogates
+ENCODING = ("utf-8", "surrogatepass")  # Python turns file names that are not UTF-8 into surrogates
 
 
 def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
-    """Return the splits in `file`; where it is not there yet, those of `load()`, after writing them to it.
+    """Return the splits in `file`. If there is no such file yet, call `load()`, write its splits there and return them.
 
-    `source` says what the splits are made from, as `fingerprint` does; it is kept in the file and compared.
-    The file is an uncompressed .npz without pickles. It is written under another name and then put in its place, so
-    that no reader ever meets half of it; directories above it are made.
-    Raises `DataError`, naming the file, where it was made from another source, is damaged, or is no such cache;
-    before `load` is called, where its name is that of a directory, and `OSError` where nothing can be written there;
-    and `DataError`, writing nothing, where `load` returns other than uint8 (n, h, w, c) and int64 (n,).
+    `source` describes the data that the splits come from, for example by `fingerprint`. The file keeps it, and a
+    cache of another source is refused.
+    The file is an uncompressed .npz without pickles. It is written under another name and then renamed, so that no
+    reader sees half of it. Missing directories above it are created.
+    Raises `DataError`, which names the file, if it has another source, is damaged, or is no such cache. Raises
+    before it calls `load`: `DataError` if the path is a directory or another special file, `OSError` if nothing can
+    be written there. Raises `DataError` and writes nothing if `load` returns other arrays than uint8 (n, h, w, c)
+    and int64 (n,).
     """
     file = Path(file)
     if exists(file):
         return _read(file, source)
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{os.urandom(4).hex()}.unfinished")
-    unfinished.touch(exist_ok=False)  # where nothing can be written, this fails before the work and not after it
+    unfinished.touch(exist_ok=False)  # fails before the work if nothing can be written there
     unfinished.unlink()
     splits = load()
     _check(file, splits)
@@ -81,16 +83,17 @@ def _read(file: Path, source: str) -> Splits:
     with open_regular(file) as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
-                made_from = _array(archive, "source").tobytes().decode(*ENCODING)
-                if made_from == source:
+                source_of_file = _array(archive, "source").tobytes().decode(*ENCODING)
+                if source_of_file == source:
                     return {part: _split(archive, part) for part in PARTS}
         except Exception as error:  # a damaged file makes zipfile and NumPy raise nearly anything
             raise DataError(
                 f"{file}: damaged, or no cache of splits that this version wrote ({type(error).__name__}: {error}): "
-                "delete it, or name another file"
+                "delete the file, or name another one"
             ) from error
     raise DataError(
-        f"{file}: this cache was made from\n  {made_from}\nand not from\n  {source}\ndelete it, or name another file"
+        f"{file}: the source of this cache is\n  {source_of_file}\nand not\n  {source}\n"
+        "delete the cache, or name another file"
     )
 
 
@@ -101,7 +104,7 @@ def _split(archive: zipfile.ZipFile, part: str) -> tuple[np.ndarray, np.ndarray]
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """Return an array of the archive; nothing is allocated for it before the file is known to hold as many bytes."""
+    """Return an array of the archive. Compare its header with the bytes in the file before memory is allocated."""
     member = archive.getinfo(f"{name}.npy")
     if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
         raise ValueError(f"{name} is compressed")
@@ -111,9 +114,9 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         shape, by_columns, dtype = npy.read_array_header_1_0(stream, max_header_size=HEADER_LIMIT)
         if by_columns or dtype not in (np.uint8, np.int64):
             raise ValueError(f"{name} holds {dtype}, expected uint8 or int64 in row-major order")
-        size, held = math.prod(shape) * dtype.itemsize, member.file_size - stream.tell()
-        if size != held or member.header_offset + member.compress_size > _length(archive):
-            raise ValueError(f"{name} has {held} bytes, its header says {shape} of {dtype}")
+        size, actual = math.prod(shape) * dtype.itemsize, member.file_size - stream.tell()
+        if size != actual or member.header_offset + member.compress_size > _length(archive):
+            raise ValueError(f"{name} has {actual} bytes, its header says {shape} of {dtype}")
         array = np.empty(shape, dtype)
         _fill(array.reshape(-1).view(np.uint8), stream)
     return array
@@ -125,12 +128,12 @@ def _length(archive: zipfile.ZipFile) -> int:
 
 
 def _fill(data: np.ndarray, stream: IO[bytes]) -> None:
-    """Read as many bytes as `data` has into it; at the last one, zipfile compares the checksum."""
+    """Fill the bytes `data` from the stream. At the last byte of a member, zipfile compares the checksum."""
     for start in range(0, len(data), READ_SIZE):
         piece = stream.read(min(READ_SIZE, len(data) - start))
         data[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
         if len(piece) < min(READ_SIZE, len(data) - start):
-            raise EOFError(f"{len(data)} bytes expected, {start + len(piece)} there")
+            raise EOFError(f"ends after {start + len(piece)} bytes, expected {len(data)}")
 
 
 def _check_split(images: np.ndarray, labels: np.ndarray) -> None:

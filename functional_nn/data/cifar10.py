@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary version (Krizhevsky 2009): records of a label and the planes of a 32x32 colour image."""
+"""CIFAR-10 in its binary version (Krizhevsky 2009). A record is a label and the three planes of a 32x32 image."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ CLASSES = 10
 RECORD = 1 + 3 * SIZE * SIZE
 TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILE = "test_batch.bin"
-FOLDER = "cifar-10-batches-bin"  # what the archive of the binary version unpacks to
+FOLDER = "cifar-10-batches-bin"  # the archive of the binary version unpacks to it
 
 
 def cifar10(root: str | Path, val: int = 5000) -> Splits:
-    """Return CIFAR-10 from the six files of its binary version, in `root` or in its folder cifar-10-batches-bin.
+    """Return CIFAR-10 from the six files of its binary version, in `root` or in root/cifar-10-batches-bin.
 
     {"train": (images, labels), "val": ..., "test": ...}, images uint8 RGB (n, 32, 32, 3), labels int64 (n,) of 0 .. 9.
-    The files are data_batch_1.bin .. data_batch_5.bin and test_batch.bin; nothing is ever unpickled. The last `val`
-    training examples, in the order of the files, are the validation part. Files may be cut to fewer records than
-    the 10,000 of the original, but those for training must be equally long, so that a truncated one is noticed.
-    Raises `MissingFileError` for a file that is not there, and where only the Python version is; `DataError`, naming
-    the file, for one that is not made of records of 3073 bytes or has a label above 9, and for `val` outside
+    The files are data_batch_1.bin .. data_batch_5.bin and test_batch.bin. Pickles are never read. The last `val`
+    training examples, in the order of the files, are the validation split. A file may have fewer records than the
+    10,000 of the original, but all five training files must have equally many, so that a truncated one is noticed.
+    Raises `MissingFileError` for a missing file, and if only the Python version is there; `DataError`, which names
+    the file, if it does not consist of records of 3073 bytes or has a label above 9, and for `val` outside
     1 .. n - 1.
     """
     folder = _folder(Path(root))
@@ -37,8 +37,8 @@ def cifar10(root: str | Path, val: int = 5000) -> Splits:
     for name in TRAIN_FILES[1:]:
         if sizes[name] != sizes[TRAIN_FILES[0]]:
             raise DataError(
-                f"{folder / name}: {sizes[name]} records, {TRAIN_FILES[0]} has {sizes[TRAIN_FILES[0]]}: "
-                "one of them is truncated, get it anew"
+                f"{folder / name}: {sizes[name]} records, but {TRAIN_FILES[0]} has {sizes[TRAIN_FILES[0]]}: "
+                "one of them is truncated: download it again"
             )
     check_val(str(folder), sum(sizes[name] for name in TRAIN_FILES), val)
     train, held = hold_out(*_read(folder, TRAIN_FILES, sizes), val)
@@ -46,7 +46,7 @@ def cifar10(root: str | Path, val: int = 5000) -> Splits:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Yield those of the six files that are there."""
+    """Yield those of the six files that exist."""
     paths = (folder / name for folder in (root, root / FOLDER) for name in (*TRAIN_FILES, TEST_FILE))
     return (path for path in paths if path.is_file())
 
@@ -58,9 +58,7 @@ def _folder(root: Path) -> Path:
         return folder
     advice = "expected data_batch_1.bin .. data_batch_5.bin and test_batch.bin"
     if (root / "data_batch_1").is_file() or (root / "cifar-10-batches-py").is_dir():
-        advice = (
-            "this is the Python version, whose pickles are not read: get the binary version, cifar-10-binary.tar.gz"
-        )
+        advice = "this is the Python version, which consists of pickles: get the binary version, cifar-10-binary.tar.gz"
     raise MissingFileError(f"{folder}: there is no {', '.join(missing)}; {advice}")
 
 
@@ -68,8 +66,8 @@ def _records(path: Path) -> int:
     size = regular_size(path)
     if size == 0 or size % RECORD:
         raise DataError(
-            f"{path}: {size} bytes, expected a positive multiple of {RECORD}, which is a label and an image of "
-            f"{SIZE}x{SIZE}x3: get the file anew"
+            f"{path}: {size} bytes, expected a positive multiple of {RECORD}, a label and an image of {SIZE}x{SIZE}x3: "
+            "download the file again"
         )
     return size // RECORD
 
@@ -95,5 +93,5 @@ def _records_of(path: Path, n: int) -> np.ndarray:
     with open_regular(path) as stream:
         data = stream.read(n * RECORD)
     if len(data) != n * RECORD:
-        raise DataError(f"{path}: {len(data)} bytes, it had {n * RECORD} a moment ago: wait until it is written")
+        raise DataError(f"{path}: the file changed while it was read: wait until it is complete")
     return np.frombuffer(data, np.uint8).reshape(n, RECORD)

@@ -1,4 +1,4 @@
-"""Image files decoded to one uint8 array on a thread pool: what the sources that read image files share."""
+"""Decode image files on several threads to one uint8 array. The sources of image files share this module."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from functional_nn.data.splits import check_size
 __all__ = ["decode"]
 
 FILES_A_TASK = 64
-LARGE = 2**18  # bytes; a task reads its 64 files before it decodes the first, but not those that are larger
+LARGE = 2**18  # bytes; a larger file is not read into memory before its turn to be decoded
 
 
 def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.ndarray:
     """Return the images (n, size, size, 3), uint8 RGB, in the order of `paths`.
 
-    An image is scaled to size x size whatever its proportions: a JPEG by 2, 4 or 8 in the domain of its cosine
-    transform, as far as that goes, and bilinearly for the rest. Grey-scale, palette and CMYK images become RGB, and
-    fewer than 8 bits a channel are spread over 0 .. 255. Transparency is dropped. Of several frames the first is
-    taken. An orientation tag turns a TIFF, since Pillow does so while it decodes; elsewhere it is not applied.
-    `place(i)` tells the reader of an error where the i-th path comes from, such as a list and its line.
-    Raises `DataError` at the first file, in order, that is missing (then `MissingFileError`), no regular file,
-    truncated, corrupt, of another format, of more than 8 bits a channel, or larger than
-    `PIL.Image.MAX_IMAGE_PIXELS`; `ImportError` without Pillow.
+    Every image is scaled to size x size; its proportions are not kept. The JPEG decoder itself scales by 2, 4 or 8
+    where that suffices, and the rest is bilinear. Grey, palette and CMYK images become RGB. Levels of fewer than 8
+    bits are scaled to 0 .. 255. Transparency is dropped. The first of several frames is taken. An orientation tag
+    turns a TIFF, because Pillow applies it while decoding; in other formats it is not applied.
+    `place(i)` says in an error where the i-th path comes from, for example a list and a line.
+    Raises `DataError` for the first file, in order, that is missing (`MissingFileError`), no regular file, truncated,
+    corrupt, of another format, of more than 8 bits a channel, or larger than `PIL.Image.MAX_IMAGE_PIXELS`;
+    `ImportError` without Pillow.
     """
     check_size(size)
     with needs_extra("experiments", "decoding images"):
-        import PIL.Image  # noqa: F401 (the threads import it, its absence is told here)
+        import PIL.Image  # noqa: F401 (the threads use it; an error belongs here)
     images = np.empty((len(paths), size, size, 3), np.uint8)
     budget = PixelBudget(PIXELS_AT_ONCE)
 
@@ -43,11 +43,11 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
         chosen = slice(start, start + FILES_A_TASK)
         _decode_some(paths[chosen], images[chosen], start, place, budget)
 
-    # One thread more than cores: at tens of microseconds an image, a core would else wait for the interpreter lock.
+    # One thread more than cores: small images take tens of microseconds, and a thread waits for the interpreter lock.
     pool = ThreadPoolExecutor(_cores() + 1, thread_name_prefix="decode")
     try:
         for task in [pool.submit(run, start) for start in range(0, len(paths), FILES_A_TASK)]:
-            task.result()  # in order, so the first error of the list is the one that is raised
+            task.result()  # in order, so that the error of the first bad file is raised
     finally:
         pool.shutdown(cancel_futures=True)
     return images
@@ -56,7 +56,7 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
 def _decode_some(
     paths: Sequence[str], images: np.ndarray, start: int, place: Callable[[int], str], budget: PixelBudget
 ) -> None:
-    # All reads come first: each system call gives the interpreter lock away, and amid decoding that costs a wait.
+    # All small files are read first: every system call gives up the interpreter lock, and would then wait for it.
     files = [_read(path) for path in paths]
     pixels = []
     for i, (path, data) in enumerate(zip(paths, files, strict=True), start):
@@ -79,7 +79,7 @@ def _decode_some(
 
 
 def _read(path: str) -> bytes | OSError | DataError | None:
-    """Return the file, or None for a large one, or the error, which must wait for those of the files before it."""
+    """Return the bytes of a file, None for a large one, or the error, which is raised when its turn comes."""
     try:
         size = regular_size(path)
         if size > LARGE:

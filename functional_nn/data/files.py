@@ -1,4 +1,4 @@
-"""Regular files only: a named pipe or a device that is named like a data file would block its reader for ever."""
+"""Open regular files only: a named pipe or a device with the name of a data file would block its reader for ever."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ KINDS = {
     stat.S_IFBLK: "block device",
     stat.S_IFSOCK: "socket",
 }
-# Without blocking: the file that was looked at could be replaced by a pipe before it is opened.
+# Without blocking: a pipe could take the place of a file between the check and the opening.
 FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def exists(path: str | Path) -> bool:
-    """Return whether there is a regular file; raise `DataError` where something else has its name."""
+    """Return whether a regular file exists. Raise `DataError` if the path is a directory or a special file."""
     try:
         regular_size(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -32,10 +32,10 @@ def exists(path: str | Path) -> bool:
 
 
 def regular_size(path: str | Path) -> int:
-    """Return the bytes of a regular file, or of the one that a link leads to, without opening it.
+    """Return the size in bytes of a regular file without opening it. Links are followed.
 
-    Raises `DataError`, naming the path, for a directory, a named pipe, a device and a socket; `FileNotFoundError`
-    where there is nothing.
+    Raises `DataError`, which names the path, for a directory, a named pipe, a device or a socket, and
+    `FileNotFoundError` for a missing file.
     """
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
@@ -45,11 +45,11 @@ def regular_size(path: str | Path) -> int:
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """Return a regular file, open for reading bytes; raises as `regular_size` does."""
+    """Open a regular file for reading bytes. Raises as `regular_size` does."""
     regular_size(path)
     return os.fdopen(regular_descriptor(path), "rb")
 
 
 def regular_descriptor(path: str | Path) -> int:
-    """Return the descriptor of a file that `regular_size` has looked at; its reader closes it."""
+    """Return a descriptor of a file that `regular_size` has checked. The caller closes it."""
     return os.open(path, FLAGS)

@@ -1,4 +1,4 @@
-"""One image file to RGB of 8 bits: which files are taken, how they are scaled, and how many pixels at a time."""
+"""Decode one image file to RGB of 8 bits. Refuse other depths and huge images; limit the pixels in work at once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 BITS_PER_SAMPLE = 258  # a tag of TIFF
 
 JPEG_START = b"\xff\xd8\xff"
-PIXELS_AT_ONCE = 2**26  # Pillow takes 4 bytes a pixel, and as much again while it converts
-SMALL = 2**18  # pixels that are not counted: a lock would cost small images a tenth of their time
+PIXELS_AT_ONCE = 2**26  # Pillow needs 4 bytes a pixel, and as much again to convert
+SMALL = 2**18  # images of so few pixels are not counted, because the lock would slow them down
 
 
 class UnusableError(Exception):
-    """What is wrong with an image that Pillow would take."""
+    """Pillow could decode this image, but the sources do not take it. The message follows the path of the image."""
 
 
 class PixelBudget:
-    """Lets threads decode while their images have at most `limit` pixels together; a larger one goes alone."""
+    """Limits the pixels that threads decode at one time to `limit`. A larger image is decoded alone."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -38,7 +38,7 @@ class PixelBudget:
 
     @contextmanager
     def take(self, pixels: int) -> Iterator[None]:
-        """Wait until so many `pixels` may be decoded, and give them back after the body."""
+        """Wait until there is room for `pixels`, and give the room back after the body."""
         with self._changed:
             self._changed.wait_for(lambda: self._taken == 0 or self._taken + pixels <= self._limit)
             self._taken += pixels
@@ -53,18 +53,18 @@ class PixelBudget:
 def rgb(stream: BinaryIO, size: int, budget: PixelBudget) -> bytes:
     """Return the size * size * 3 bytes of the image in the file `stream`.
 
-    Raises `UnusableError` for an image that the sources do not take, and nearly anything for a corrupt one.
+    Raises `UnusableError` for an image that the sources do not take, and nearly any error for a corrupt one.
     """
     image = _open(stream)
     _check(image)
     full = image.size
-    image.draft("RGB", (size, size))  # decodes a JPEG at 1/2, 1/4 or 1/8, never below size; else does nothing
-    # Of a progressive JPEG, libjpeg keeps the coefficients at full size.
+    image.draft("RGB", (size, size))  # a JPEG is decoded at 1/2, 1/4 or 1/8, never below size
+    # libjpeg keeps the coefficients of a progressive JPEG at full size.
     width, height = full if "progressive" in image.info else image.size
     if width * height <= SMALL:
         return _scaled(image, size).tobytes()
     with budget.take(width * height):
-        image = _scaled(image, size)  # under the old name, so that the large image is freed before the next begins
+        image = _scaled(image, size)  # under the same name: the large image is freed before another thread goes on
     return image.tobytes()
 
 
@@ -84,21 +84,20 @@ def _open(stream: BinaryIO) -> Image.Image:
 
     start = stream.read(len(JPEG_START))
     stream.seek(0)
-    if start == JPEG_START:  # a tenth of the time of a small JPEG is saved by not asking what it is
+    if start == JPEG_START:  # saves a small JPEG a tenth of its time
         return JpegImagePlugin.JpegImageFile(stream)
-    # Image.open only warns of an image above Pillow's limit, and raises above twice the limit. A warning filter is
-    # global, so threads cannot use one to tell: `_check` compares with the limit, and where the user has turned
-    # warnings into errors, that ends here.
+    # Above Pillow's limit, Image.open only warns; above twice the limit it raises. Threads cannot set a warning filter,
+    # which is global, so `_check` compares with the limit. The warning is an error here if the user made it one.
     try:
         return Image.open(stream, formats=FORMATS)
     except UnidentifiedImageError:
-        raise UnusableError(f"is no image or cut off at its start, expected one of {', '.join(FORMATS)}") from None
+        raise UnusableError(f"is no image, or is cut off at its start; expected one of {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnusableError(f"is larger than PIL.Image.MAX_IMAGE_PIXELS allows, scale it down: {error}") from None
 
 
 def _check(image: Image.Image) -> None:
-    """Raise `UnusableError` for an image with too many pixels, or with other channels than the sources take."""
+    """Raise `UnusableError` for too many pixels, for a mode that does not become RGB, and for more than 8 bits."""
     from PIL import Image
 
     width, height = image.size
@@ -116,7 +115,7 @@ def _check(image: Image.Image) -> None:
 
 
 def _bits(image: Image.Image) -> int:
-    """Return the bits of a channel in the file: Pillow opens images of 16 bits as RGB too, and cuts them to 8."""
+    """Return the bits of a channel in the file. Pillow's mode does not tell: it cuts 16 bits of RGB to 8."""
     if image.format == "TIFF":
         return max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))  # type: ignore[attr-defined]
     for codec, _, _, arguments in image.tile:  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Images that three lists name: train.txt, val.txt and test.txt, a line `relative/path.jpg label` for an image."""
+"""Images that three lists name: train.txt, val.txt and test.txt, one line `relative/path.jpg label` for each image."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from functional_nn.data.splits import Splits, check_size
 __all__ = ["files", "image_list"]
 
 LISTS = ("train.txt", "val.txt", "test.txt")
-LABEL_DIGITS = 18  # a number of so many digits fits into int64
+LABEL_DIGITS = 18  # every number of 18 digits fits into int64
 
 
 def image_list(root: str | Path, size: int = 32) -> Splits:
     """Return the images that train.txt, val.txt and test.txt in the directory `root` name, scaled to size x size.
 
     {"train": (images, labels), "val": ..., "test": ...}, images uint8 RGB (n, size, size, 3), labels int64 (n,), in the
-    order of the lists; an image that is listed twice is there twice. See `decode` for what becomes of other
-    proportions and colours.
-    A line is a path relative to `root`, white space, and the label, an integer of at least 0; the path may contain
-    spaces, lines may end in CR LF, and the file in empty lines. A path that leaves `root` by its spelling (`/x`,
-    `../x`) is refused; symbolic links are followed, since who put them there owns the tree.
-    Raises `MissingFileError` for a missing list or image and `DataError` for anything else that is wrong, both
-    naming the list and the line: `train.txt:17: ...`. All lines are checked before the first image is decoded.
+    order of the lists. An image that is listed twice appears twice. `decode` describes how images are scaled and
+    which colours they may have.
+    A line is a path relative to `root`, white space, and the label, an integer of at least 0. The path may contain
+    spaces. Lines may end in CR LF, and empty lines may end the file. A path that leads out of `root` by its spelling
+    (`/x`, `../x`) is refused. Symbolic links are followed: the owner of the directory made them.
+    Raises `MissingFileError` for a missing list or image and `DataError` for everything else. Both name the list and
+    the line: `train.txt:17: ...`. All lines are checked before the first image is decoded.
     """
     check_size(size)
     root = Path(root)
@@ -38,14 +38,14 @@ def image_list(root: str | Path, size: int = 32) -> Splits:
     if missing:
         raise MissingFileError(
             f"{root}: there is no {' and no '.join(missing)}; expected train.txt, val.txt and test.txt in this "
-            "directory, each line `relative/path.jpg label`"
+            "directory, with one line `relative/path.jpg label` for each image"
         )
     lists = {name.removesuffix(".txt"): (root / name, *_parse(root / name)) for name in LISTS}
-    return {part: (_decode(file, paths, size), labels) for part, (file, paths, labels) in lists.items()}
+    return {name: (_decode(file, paths, size), labels) for name, (file, paths, labels) in lists.items()}
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Yield those of the three lists that are there."""
+    """Yield those of the three lists that exist."""
     return (path for path in (root / name for name in LISTS) if path.is_file())
 
 
@@ -54,7 +54,7 @@ def _decode(file: Path, paths: list[str], size: int) -> np.ndarray:
 
 
 def _parse(file: Path) -> tuple[list[str], np.ndarray]:
-    """Return the paths and the labels (n,) of a list; raise at its first line that cannot be used."""
+    """Return the paths and the labels (n,) of a list. Raise for the first line that cannot be used."""
     lines = _lines(file)
     paths: list[str] = []
     labels: list[int] = []
@@ -62,20 +62,20 @@ def _parse(file: Path) -> tuple[list[str], np.ndarray]:
         try:
             path, label = line.rsplit(maxsplit=1)
         except ValueError:
-            given = "an empty line" if not line.strip() else f"{line.strip()!r} alone"
-            raise DataError(f"{file}:{number}: {given}, expected `relative/path.jpg label`") from None
+            content = "an empty line" if not line.strip() else f"{line.strip()!r} alone"
+            raise DataError(f"{file}:{number}: {content}, expected `relative/path.jpg label`") from None
         if not (label.isascii() and label.isdigit() and len(label) <= LABEL_DIGITS):
             raise DataError(
                 f"{file}:{number}: label {label!r}, expected an integer of at least 0 after the path, as in `{path} 0`"
             )
         if _leaves_root(path):
             raise DataError(
-                f"{file}:{number}: path {path!r} does not lead below {file.parent}: move or link the image there"
+                f"{file}:{number}: path {path!r} leads out of {file.parent}: move or link the image into that directory"
             )
         paths.append(path)
         labels.append(int(label))
     if not paths:
-        raise DataError(f"{file}: the list is empty, expected a line `relative/path.jpg label` for each image")
+        raise DataError(f"{file}: the list is empty, expected one line `relative/path.jpg label` for each image")
     return paths, np.array(labels, np.int64)
 
 
@@ -87,7 +87,7 @@ def _lines(file: Path) -> list[str]:
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise DataError(f"{file}:{number}: not UTF-8 ({error.reason}): save the list as UTF-8") from error
-    # By "\n" alone: str.splitlines would also split at characters that may stand in a file's name.
+    # Only at "\n": str.splitlines also splits at characters that a file name may contain.
     lines = text.removeprefix("\ufeff").split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -95,7 +95,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def _leaves_root(path: str) -> bool:
-    """Whether a path leads out of its root by its spelling; a file's name never contains NUL."""
+    """Return whether a path leads out of its root by its spelling, or contains NUL, which no file name does."""
     if os.path.isabs(path) or os.path.splitdrive(path)[0] or "\0" in path:
         return True
     return ".." in path and ".." in re.split(r"[/\\]", path)

@@ -1,4 +1,4 @@
-"""What a source returns, and how one set of examples becomes three: by position, or by class from a seed."""
+"""The splits that a source returns, and two ways to make them: by position, and at random within each class."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ Splits = dict[str, Split]
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, val: int) -> tuple[Split, Split]:
-    """Return all examples but the last `val`, and the last `val`: views, nothing is shuffled or copied."""
+    """Return all examples but the last `val`, and the last `val`, as views. The order is kept."""
     return (images[:-val], labels[:-val]), (images[-val:], labels[-val:])
 
 
 def by_class(
     place: str, labels: np.ndarray, *, val: float, test: float, key: keys.Key
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the sorted indices (int64) of train, val and test, with each class split in the same proportions.
+    """Return the sorted indices (int64) of train, val and test. Each class is divided in the same proportions.
 
-    Of the n examples of a class, round(n * val) go to val and round(n * test) to test, drawn by a key of that
-    class, so that a class keeps its split when others change. Each index stands in exactly one of the three.
+    Of the n examples of a class, round(n * val) go to val and round(n * test) to test. Each class has a key of its
+    own, so its examples are divided in the same way when other classes change. Each index is in exactly one split.
     Raises `DataError`, which begins with `place`, for fractions that are negative or leave nothing to train on,
-    and where a class would have no training example, or a part that is asked for no example at all.
+    if a class would have no training example, and if a split with a fraction above 0 would have no example.
     """
     for name, fraction in (("val", val), ("test", test)):
         if not 0 <= fraction < 1:
-            raise DataError(f"{place}: {name}={fraction} is no fraction of the examples, expected 0 <= {name} < 1")
+            raise DataError(f"{place}: {name}={fraction} is no fraction, expected at least 0 and below 1")
     if not val + test < 1:
         raise DataError(f"{place}: val={val} and test={test} leave nothing to train on: their sum must be below 1")
-    parts: tuple[list[np.ndarray], ...] = ([], [], [])
+    splits: tuple[list[np.ndarray], ...] = ([], [], [])
     for label in np.unique(labels):
         members = keys.generator(keys.fold(key, int(label))).permutation(np.flatnonzero(labels == label))
         n_val, n_test = round(len(members) * val), round(len(members) * test)
         n_train = len(members) - n_val - n_test
         if n_train < 1:
             raise DataError(
-                f"{place}: class {label} has {len(members)} examples, val={val} and test={test} leave none of them "
+                f"{place}: class {label} has {len(members)} examples, and val={val} and test={test} leave none of them "
                 "to train on: add examples or choose smaller fractions"
             )
-        for part, piece in zip(parts, np.split(members, [n_train, n_train + n_val]), strict=True):
-            part.append(piece)
-    train, held, rest = (np.sort(np.concatenate(part)) for part in parts)
-    for name, fraction, chosen in (("val", val, held), ("test", test, rest)):
-        if fraction > 0 and not len(chosen):
+        for split, piece in zip(splits, np.split(members, [n_train, n_train + n_val]), strict=True):
+            split.append(piece)
+    train_rows, val_rows, test_rows = (np.sort(np.concatenate(split)) for split in splits)
+    for name, fraction, rows in (("val", val, val_rows), ("test", test, test_rows)):
+        if fraction > 0 and not len(rows):
             raise DataError(
                 f"{place}: {name}={fraction} is less than one example of any class: choose a larger {name}="
             )
-    return train, held, rest
+    return train_rows, val_rows, test_rows
 
 
 def check_size(size: int) -> None:

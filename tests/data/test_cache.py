@@ -51,7 +51,8 @@ def test_a_cache_of_another_source_is_refused_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "c.npz"
     cached(file, "images at size 32", splits)
     with pytest.raises(
-        DataError, match=r"(?s)c\.npz: .*made from\s+images at size 32\s.*not from\s+images at size 64\s.*delete"
+        DataError,
+        match=r"(?s)c\.npz: .*source .* is\s+images at size 32\s.*not\s+images at size 64\s.*delete",
     ):
         cached(file, "images at size 64", never)
     assert_same(cached(file, "images at size 32", never), splits())
@@ -121,7 +122,7 @@ def replace_member(file: Path, name: str, data: bytes, compression: int = zipfil
 def refused_without_allocation(file: Path, error: str) -> None:
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match=rf"c\.npz: damaged, or no cache .*{error}.*delete it"):
+        with pytest.raises(DataError, match=rf"c\.npz: damaged, or no cache .*{error}.*delete the file"):
             cached(file, "here", never)
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
@@ -246,7 +247,7 @@ def test_d4_names_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
     file, source = tmp_path / os.fsdecode(b"caf\xe9.npz"), os.fsdecode(b"caf\xe9.png")
     cached(file, source, splits)
     assert_same(cached(file, source, never), splits())
-    with pytest.raises(DataError, match="this cache was made from"):
+    with pytest.raises(DataError, match="the source of this cache is"):
         cached(file, os.fsdecode(b"caf\xe8.png"), never)
 
 

@@ -47,7 +47,7 @@ def test_a_file_not_made_of_records_is_named(size: int, tmp_path: Path) -> None:
 def test_a_file_cut_between_records_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / FILES[4]).write_bytes(b"\1" * 3073 * 3)
-    with pytest.raises(DataError, match=r"data_batch_5\.bin: 3 records, data_batch_1\.bin has 4"):
+    with pytest.raises(DataError, match=r"data_batch_5\.bin: 3 records, but data_batch_1\.bin has 4"):
         cifar10(tmp_path, val=5)
 
 

@@ -160,7 +160,7 @@ def test_a_cache_is_used_until_the_data_change(lists: Path, monkeypatch: pytest.
     again, read = load(lists, 8, cache)
     assert again == description
     assert_same(read, splits)
-    with pytest.raises(DataError, match=r"(?s)cache\.npz: .*at size 8.*not from.*at size 4"):
+    with pytest.raises(DataError, match=r"(?s)cache\.npz: .*at size 8.*and not.*at size 4"):
         load(lists, 4, cache)
 
 

@@ -144,7 +144,7 @@ def test_what_is_written_is_read_and_any_other_length_is_an_error(
         (b"\0\0\x07\x03" + b"\0" * 12, r"dtype code 0x07 \(unknown\)"),
         (b"\0\0\x08\x01\0\0\0\x01\0", "1 dimensions, expected 3 for images"),
         (b"\0\0\x08\x03\0\0\0\x01", "ends within its header"),
-        (b"\0\0\x08\x03\0\0\0\0\0\0\0\x02\0\0\0\x02", "0 x 2 x 2: there is nothing"),
+        (b"\0\0\x08\x03\0\0\0\0\0\0\0\x02\0\0\0\x02", "0 x 2 x 2: the file is empty"),
         (b"\0\0\x08\x03\0\0\0\x14\0\0\0\x1c\0\0\0\x1cabc", "20 x 28 x 28 = 15680 bytes, the file holds 3 bytes"),
     ],
 )

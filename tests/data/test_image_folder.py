@@ -112,7 +112,7 @@ def test_a_class_without_images_is_refused(tmp_path: Path, fill: Fill) -> None:
 
 def test_one_class_alone_is_refused(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "images", 3)
-    fails(tmp_path, "the folder images alone.*Then give .*images")
+    fails(tmp_path, "images is the only folder.*pass .*images")
 
 
 def test_folders_beside_the_parts_are_refused(tmp_path: Path, fill: Fill) -> None:
@@ -151,7 +151,7 @@ def test_b9_two_folders_for_one_split_are_refused(tmp_path: Path, fill: Fill) ->
 def test_b9_names_that_only_resemble_splits_are_refused(names: tuple[str, str], tmp_path: Path, fill: Fill) -> None:
     for name in names:
         fill(tmp_path / name, 3)
-    fails(tmp_path, "look like splits, not classes: .*call them train, val and test")
+    fails(tmp_path, "look like splits, not classes.*call them train, val and test")
 
 
 def test_b9_splits_without_folders_of_classes_are_refused(tmp_path: Path, fill: Fill) -> None:
@@ -166,7 +166,7 @@ def test_classes_whose_names_contain_those_of_splits_stay_classes(tmp_path: Path
 
 def test_parts_without_train_are_refused(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "val", 3)
-    fails(tmp_path, "there is val but no train", MissingFileError)
+    fails(tmp_path, "there is val, but no train", MissingFileError)
 
 
 def test_no_folder_and_no_directory_are_told(tmp_path: Path) -> None:
