@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import zipfile
@@ -14,14 +15,12 @@ from numpy.lib import format as npy
 
 from functional_nn.data.errors import DataError
 from functional_nn.data.files import exists, open_regular
-from functional_nn.data.splits import Splits
+from functional_nn.data.splits import NAMES, Splits
 
 __all__ = ["cached"]
 
-PARTS = ("train", "val", "test")
 HEADER_LIMIT = 200  # characters of an array's description; those of ours have at most 118
 READ_SIZE = 2**20
-ENCODING = ("utf-8", "surrogatepass")  # Python turns file names that are not UTF-8 into surrogates
 
 
 def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
@@ -33,8 +32,7 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     reader sees half of it. Missing directories above it are created.
     Raises `DataError`, which names the file, if it has another source, is damaged, or is no such cache. Raises
     before it calls `load`: `DataError` if the path is a directory or another special file, `OSError` if nothing can
-    be written there. Raises `DataError` and writes nothing if `load` returns other arrays than uint8 (n, h, w, c)
-    and int64 (n,).
+    be written there. Raises `TypeError` and writes nothing if `load` returns no `Splits`.
     """
     file = Path(file)
     if exists(file):
@@ -44,33 +42,17 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     unfinished.touch(exist_ok=False)  # fails before the work if nothing can be written there
     unfinished.unlink()
     splits = load()
-    _check(file, splits)
+    if not isinstance(splits, Splits):
+        raise TypeError(f"{file}: load() returned {type(splits).__name__}, expected data.Splits: nothing was written")
     _write(file, unfinished, source, splits)
     return splits
 
 
-def _check(file: Path, splits: Splits) -> None:
-    if splits.keys() != set(PARTS):
-        raise DataError(
-            f"{file}: load() returned {', '.join(splits)}, expected train, val and test: nothing was written"
-        )
-    for part, (images, labels) in splits.items():
-        for name, array in (("images", images), ("labels", labels)):
-            if type(array) not in (np.ndarray, np.memmap):
-                raise DataError(
-                    f"{file}: load() returned {part} {name} as {type(array).__name__}, expected a NumPy array: "
-                    "nothing was written"
-                )
-        try:
-            _check_split(images, labels)
-        except ValueError as error:
-            raise DataError(f"{file}: load() returned {part} {error}: nothing was written") from None
-
-
 def _write(file: Path, unfinished: Path, source: str, splits: Splits) -> None:
-    arrays = {"source": np.frombuffer(source.encode(*ENCODING), np.uint8)}
-    for part, (images, labels) in splits.items():
-        arrays |= {f"{part}_images": np.ascontiguousarray(images), f"{part}_labels": np.ascontiguousarray(labels)}
+    about = {"source": source, "classes": splits.classes, "description": splits.description}
+    arrays = {"about": np.frombuffer(json.dumps(about).encode("ascii"), np.uint8)}
+    for name, (images, labels) in splits.items():
+        arrays |= {f"{name}_images": np.ascontiguousarray(images), f"{name}_labels": np.ascontiguousarray(labels)}
     try:
         with unfinished.open("xb") as stream:
             np.savez(stream, allow_pickle=False, **arrays)
@@ -83,24 +65,21 @@ def _read(file: Path, source: str) -> Splits:
     with open_regular(file) as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
-                source_of_file = _array(archive, "source").tobytes().decode(*ENCODING)
-                if source_of_file == source:
-                    return {part: _split(archive, part) for part in PARTS}
+                about = json.loads(_array(archive, "about").tobytes())
+                if about["source"] == source:
+                    train, val, test = (
+                        (_array(archive, f"{name}_images"), _array(archive, f"{name}_labels")) for name in NAMES
+                    )
+                    return Splits(train, val, test, tuple(about["classes"]), about["description"])
         except Exception as error:  # a damaged file makes zipfile and NumPy raise nearly anything
             raise DataError(
                 f"{file}: damaged, or no cache of splits that this version wrote ({type(error).__name__}: {error}): "
                 "delete the file, or name another one"
             ) from error
     raise DataError(
-        f"{file}: the source of this cache is\n  {source_of_file}\nand not\n  {source}\n"
+        f"{file}: the source of this cache is\n  {about['source']}\nand not\n  {source}\n"
         "delete the cache, or name another file"
     )
-
-
-def _split(archive: zipfile.ZipFile, part: str) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = _array(archive, f"{part}_images"), _array(archive, f"{part}_labels")
-    _check_split(images, labels)
-    return images, labels
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -134,11 +113,3 @@ def _fill(data: np.ndarray, stream: IO[bytes]) -> None:
         data[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
         if len(piece) < min(READ_SIZE, len(data) - start):
             raise EOFError(f"ends after {start + len(piece)} bytes, expected {len(data)}")
-
-
-def _check_split(images: np.ndarray, labels: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}, "
-            "expected uint8 (n, h, w, c) and int64 (n,)"
-        )

@@ -9,12 +9,12 @@ import numpy as np
 
 from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.files import exists, open_regular, regular_size
-from functional_nn.data.splits import Splits, check_val, hold_out
+from functional_nn.data.splits import Splits, check_val, hold_out, splits_from
 
 __all__ = ["cifar10", "files"]
 
 SIZE = 32
-CLASSES = 10
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RECORD = 1 + 3 * SIZE * SIZE
 TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILE = "test_batch.bin"
@@ -24,7 +24,7 @@ FOLDER = "cifar-10-batches-bin"  # the archive of the binary version unpacks to 
 def cifar10(root: str | Path, val: int = 5000) -> Splits:
     """Return CIFAR-10 from the six files of its binary version, in `root` or in root/cifar-10-batches-bin.
 
-    {"train": (images, labels), "val": ..., "test": ...}, images uint8 RGB (n, 32, 32, 3), labels int64 (n,) of 0 .. 9.
+    Images uint8 RGB (n, 32, 32, 3), labels int64 (n,) of 0 .. 9.
     The files are data_batch_1.bin .. data_batch_5.bin and test_batch.bin. Pickles are never read. The last `val`
     training examples, in the order of the files, are the validation split. A file may have fewer records than the
     10,000 of the original, but all five training files must have equally many, so that a truncated one is noticed.
@@ -41,8 +41,8 @@ def cifar10(root: str | Path, val: int = 5000) -> Splits:
                 "one of them is truncated: download it again"
             )
     check_val(str(folder), sum(sizes[name] for name in TRAIN_FILES), val)
-    train, held = hold_out(*_read(folder, TRAIN_FILES, sizes), val)
-    return {"train": train, "val": held, "test": _read(folder, (TEST_FILE,), sizes)}
+    train, held_out = hold_out(*_read(folder, TRAIN_FILES, sizes), val)
+    return splits_from(f"CIFAR-10 in {folder}", train, held_out, _read(folder, (TEST_FILE,), sizes), CLASSES)
 
 
 def files(root: Path) -> Iterator[Path]:
@@ -78,10 +78,10 @@ def _read(folder: Path, names: tuple[str, ...], sizes: dict[str, int]) -> tuple[
     start = 0
     for name in names:
         records = _records_of(folder / name, sizes[name])
-        outside = np.flatnonzero(records[:, 0] >= CLASSES)
+        outside = np.flatnonzero(records[:, 0] >= len(CLASSES))
         if outside.size:
             i = outside[0]
-            raise DataError(f"{folder / name}: label {records[i, 0]} in record {i}, expected 0 .. {CLASSES - 1}")
+            raise DataError(f"{folder / name}: label {records[i, 0]} in record {i}, expected 0 .. {len(CLASSES) - 1}")
         stop = start + len(records)
         labels[start:stop] = records[:, 0]
         images[start:stop] = records[:, 1:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""Load a directory of any known form: recognize the form by its files, and describe the data in one line."""
+"""Load a directory of any known form: recognize the form by its files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from functional_nn.data.cache import cached
 from functional_nn.data.cifar10 import SIZE as CIFAR10_SIZE
@@ -39,8 +37,8 @@ class _Form:
     load: Callable[[Path, int], Splits]
 
 
-def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> tuple[str, Splits]:
-    """Return a description of what `root` holds, and its splits, with images of size x size.
+def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> Splits:
+    """Return the splits of the data that `root` contains, with images of size x size.
 
     `root` is the string "digits", or a directory with the lists of `image_list`, the files of `idx`, the files of
     `cifar10`, or the folders of `image_folder`. If it has several of these, the first in this order is taken. The
@@ -50,21 +48,15 @@ def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> t
     of the source and of the cache.
     """
     form, path = _form(root)
-    splits = (
-        form.load(path, size)
-        if cache is None
-        else cached(cache, fingerprint(root, size), partial(form.load, path, size))
-    )
-    counts = ", ".join(f"{len(images)} {name}" for name, (images, _) in splits.items())
-    images, labels = splits["train"]
-    shape = "x".join(map(str, images.shape[1:]))
-    return f"{root}: {form.name}, {counts} images of {shape}, {len(np.unique(labels))} classes", splits
+    if cache is None:
+        return form.load(path, size)
+    return cached(cache, fingerprint(root, size), partial(form.load, path, size))
 
 
 def fingerprint(root: str | Path, size: int = 32) -> str:
     """Return a text that changes with the data of `load(root, size)`: form, directory, size, and its files' times.
 
-    For image lists, only the three lists count: if an image file is replaced, the text does not change.
+    For image lists, only the lists and classes.txt count: if an image file is replaced, the text does not change.
     Raises as `load` does if there is no data.
     """
     check_size(size)

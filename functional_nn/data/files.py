@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from functional_nn.data.errors import DataError
 
-__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size"]
+__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size", "text_lines"]
 
 KINDS = {
     stat.S_IFDIR: "directory",
@@ -53,3 +53,22 @@ def open_regular(path: str | Path) -> BinaryIO:
 def regular_descriptor(path: str | Path) -> int:
     """Return a descriptor of a file that `regular_size` has checked. The caller closes it."""
     return os.open(path, FLAGS)
+
+
+def text_lines(file: Path) -> list[str]:
+    """Return the lines of a text file without the empty ones at its end.
+
+    Raises `DataError`, which names the line, for text that is not UTF-8.
+    """
+    with open_regular(file) as stream:
+        data = stream.read()
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{file}:{number}: not UTF-8 ({error.reason}): save the file as UTF-8") from error
+    # Only at "\n": str.splitlines also splits at characters that a file name may contain.
+    lines = text.removeprefix("\ufeff").split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines

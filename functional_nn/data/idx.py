@@ -19,7 +19,7 @@ import numpy as np
 
 from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.files import exists, open_regular
-from functional_nn.data.splits import Splits, check_size, check_val, hold_out
+from functional_nn.data.splits import Splits, check_size, check_val, hold_out, numbered, splits_from
 
 __all__ = ["files", "idx", "read_idx"]
 
@@ -33,7 +33,7 @@ GZIP_START = b"\x1f\x8b"
 def idx(root: str | Path, size: int | None = 32, val: int = 5000) -> Splits:
     """Return the images of the four IDX files in the directory `root`.
 
-    {"train": (images, labels), "val": ..., "test": ...}, images uint8 (n, size, size, 1), labels int64 (n,).
+    Images uint8 (n, size, size, 1), labels int64 (n,); the names of the classes are their numbers, as in MNIST.
     The files are train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
     t10k-labels-idx1-ubyte, or the same with `.idx3-ubyte` or `.idx1-ubyte`, each with or without .gz. Images are
     centred in a black square of `size` (LeNet-5 takes MNIST at 32x32: LeCun, Bottou, Bengio and Haffner 1998); None
@@ -55,8 +55,8 @@ def idx(root: str | Path, size: int | None = 32, val: int = 5000) -> Splits:
     for part, (labels_path, images_path) in paths.items():
         labels, images = read_idx(labels_path, 1), read_idx(images_path, 3)
         parts[part] = (_framed(images, size), labels.astype(np.int64))
-    train, held = hold_out(*parts["train"], val)
-    return {"train": train, "val": held, "test": parts["test"]}
+    classes = numbered(parts["train"][1], parts["test"][1])
+    return splits_from(f"IDX files in {root}", *hold_out(*parts["train"], val), parts["test"], classes)
 
 
 def files(root: Path) -> Iterator[Path]:

@@ -13,21 +13,21 @@ from functional_nn import keys
 from functional_nn.data.decoding import decode
 from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.image_file import EXTENSIONS
-from functional_nn.data.splits import Splits, by_class, check_size
+from functional_nn.data.splits import NAMES, Split, Splits, by_class, check_size, splits_from
 
 __all__ = ["files", "image_folder"]
 
-NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-SPLIT_OF = {name: split for split, names in NAMES.items() for name in names}
+SPELLINGS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+SPLIT_OF = {name: split for split, names in SPELLINGS.items() for name in names}
 Examples = tuple[list[str], np.ndarray]
 
 
 def image_folder(root: str | Path, size: int = 32, val: float = 0.1, test: float = 0.1, seed: keys.Key = 0) -> Splits:
     """Return the images below `root`, scaled to size x size. Each folder is a class; labels number the sorted folders.
 
-    {"train": (images, labels), "val": ..., "test": ...}, images uint8 RGB (n, size, size, 3), labels int64 (n,), sorted
-    by class and path. If `root` contains the folders of the classes, `seed` draws the fractions `val` and `test` of
-    each class. If it contains train/ with the folders of the classes, it may contain val/ and test/ with the same
+    Images uint8 RGB (n, size, size, 3), labels int64 (n,), sorted by class and path; the names of the classes are
+    those of their folders. If `root` contains the folders of the classes, `seed` draws the fractions `val` and `test`
+    of each class. If it contains train/ with the folders of the classes, it may contain val/ and test/ with the same
     classes; a missing one is drawn from train by its fraction. These three may also be called training, valid,
     validation and testing, in upper or lower case. Images may lie deeper in the folder of their class. Files without
     the ending of an image, and names that begin with a dot, are ignored.
@@ -45,12 +45,18 @@ def image_folder(root: str | Path, size: int = 32, val: float = 0.1, test: float
     examples = {split: _examples(folder, classes[split]) for split, folder in folders.items()}
     if len(examples) < len(NAMES):
         examples |= _draw(root, examples, val, test, seed)
-    return {split: (decode(examples[split][0], size, lambda _: "image_folder"), examples[split][1]) for split in NAMES}
+    train, val_split, test_split = (_decode(examples[split], size) for split in NAMES)
+    return splits_from(f"image folders in {root}", train, val_split, test_split, tuple(classes["train"]))
 
 
 def files(root: Path) -> Iterator[Path]:
     """Yield all image files of the folders in `root`, sorted. No file is opened."""
     return (Path(path) for folder in _folders(root) for path in _images(root / folder))
+
+
+def _decode(examples: Examples, size: int) -> Split:
+    paths, labels = examples
+    return decode(paths, size, lambda _: "image_folder"), labels
 
 
 def _split_folders(root: Path) -> dict[str, Path]:

@@ -2,15 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from functional_nn import keys
 from functional_nn.data.errors import DataError
 
-__all__ = ["Split", "Splits", "by_class", "check_size", "check_val", "hold_out"]
+__all__ = ["NAMES", "Split", "Splits", "by_class", "check_size", "check_val", "hold_out", "numbered", "splits_from"]
 
 Split = tuple[np.ndarray, np.ndarray]
-Splits = dict[str, Split]
+NAMES = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Splits:
+    """Images and labels in three splits, with the names of the classes: every source returns this.
+
+    `train`, `val` and `test` are pairs (images, labels): images uint8 (n, h, w, c), labels int64 (n,), and
+    `classes[label]` is the name of a label. `description` is one sentence about the data.
+    Raises `TypeError` for what is no array, for names that are no tuple of strings and for a description that is no
+    string; `ValueError` for other dtypes and shapes, for images that differ in size, and for a label without a name.
+    """
+
+    train: Split
+    val: Split
+    test: Split
+    classes: tuple[str, ...]
+    description: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.classes, tuple) or not all(isinstance(name, str) for name in self.classes):
+            raise TypeError(f"Splits: classes are {self.classes!r:.80}, expected a tuple of strings")
+        if not isinstance(self.description, str):
+            raise TypeError(f"Splits: description is {type(self.description).__name__}, expected a string")
+        for name, split in self.items():
+            _check_split(name, split, len(self.classes))
+        for name, (images, _) in self.items():
+            if images.shape[1:] != self.train[0].shape[1:]:
+                shapes = f"train images {self.train[0].shape[1:]}, {name} images {images.shape[1:]}"
+                raise ValueError(f"Splits: {shapes}, expected one size")
+
+    def __repr__(self) -> str:
+        return f"<Splits: {self.description}>"
+
+    def items(self) -> tuple[tuple[str, Split], ...]:
+        """Return ("train", (images, labels)) and the same for val and test."""
+        return ("train", self.train), ("val", self.val), ("test", self.test)
+
+
+def splits_from(origin: str, train: Split, val: Split, test: Split, classes: tuple[str, ...]) -> Splits:
+    """Return the splits with a description that begins with their `origin`."""
+    shape = "x".join(map(str, train[0].shape[1:]))
+    counts = f"{len(train[0])} training, {len(val[0])} validation and {len(test[0])} test images of {shape}"
+    return Splits(train, val, test, classes, f"{origin}, with {counts} in {len(classes)} classes")
+
+
+def numbered(*labels: np.ndarray) -> tuple[str, ...]:
+    """Return the names "0", "1", ... up to the largest label, for sources that do not name their classes."""
+    return tuple(map(str, range(1 + max(int(part.max()) for part in labels if len(part)))))
+
+
+def _check_split(name: str, split: Split, classes: int) -> None:
+    if not isinstance(split, tuple) or len(split) != 2 or not all(type(a) in (np.ndarray, np.memmap) for a in split):
+        kinds = ", ".join(type(item).__name__ for item in split) if isinstance(split, tuple) else type(split).__name__
+        raise TypeError(f"Splits: {name} is ({kinds}), expected a tuple of two NumPy arrays (images, labels)")
+    images, labels = split
+    if images.dtype != np.uint8 or images.ndim != 4 or labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"Splits: {name} images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}, "
+            "expected uint8 (n, h, w, c) and int64 (n,)"
+        )
+    unnamed = np.flatnonzero((labels < 0) | (labels >= classes))
+    if unnamed.size:
+        i = unnamed[0]
+        raise ValueError(f"Splits: {name} label {labels[i]} at index {i}, but there are {classes} classes")
 
 
 def hold_out(images: np.ndarray, labels: np.ndarray, val: int) -> tuple[Split, Split]:

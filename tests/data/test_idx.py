@@ -38,15 +38,16 @@ def zip_up(path: Path) -> Path:
 
 def check(root: Path) -> None:
     splits = idx(root, size=None, val=6)
+    assert splits.classes == tuple("0123456789")
     for part, images, labels in (
         ("train", IMAGES[:14], LABELS[:14]),
         ("val", IMAGES[14:], LABELS[14:]),
         ("test", IMAGES[::4], LABELS[::4]),
     ):
-        np.testing.assert_array_equal(splits[part][0], images[..., np.newaxis])
-        np.testing.assert_array_equal(splits[part][1], labels)
-        assert splits[part][0].dtype == np.uint8
-        assert splits[part][1].dtype == np.int64
+        np.testing.assert_array_equal(getattr(splits, part)[0], images[..., np.newaxis])
+        np.testing.assert_array_equal(getattr(splits, part)[1], labels)
+        assert getattr(splits, part)[0].dtype == np.uint8
+        assert getattr(splits, part)[1].dtype == np.int64
 
 
 def test_the_files_are_read_and_the_end_of_training_is_held_out(root: Path) -> None:
@@ -70,11 +71,11 @@ def test_gzip_is_told_by_its_content(root: Path) -> None:
 
 
 def test_images_are_centred_on_black(root: Path) -> None:
-    train = idx(root, val=6)["train"][0]
+    train = idx(root, val=6).train[0]
     assert train.shape == (14, 32, 32, 1)
     np.testing.assert_array_equal(train[:, 2:30, 2:30, 0], IMAGES[:14])
     assert int(train.sum()) == int(IMAGES[:14].sum())
-    odd = idx(root, size=31, val=6)["test"][0]
+    odd = idx(root, size=31, val=6).test[0]
     np.testing.assert_array_equal(odd[:, 1:29, 1:29, 0], IMAGES[::4])
 
 
@@ -242,7 +243,7 @@ def test_e3_no_more_is_read_out_of_a_gzip_than_its_header_says_and_one_byte(
 
 
 def test_the_arrays_may_be_written_to(root: Path) -> None:
-    idx(root, size=None, val=6)["train"][0][0] = 0
+    idx(root, size=None, val=6).train[0][0] = 0
 
 
 def test_mnist(real_data: Callable[[str], Path]) -> None:
@@ -252,10 +253,11 @@ def test_mnist(real_data: Callable[[str], Path]) -> None:
         "val": (5_000, 32, 32, 1),
         "test": (10_000, 32, 32, 1),
     }
-    counts = np.bincount(np.concatenate([splits["train"][1], splits["val"][1]]))
+    assert splits.classes == tuple("0123456789")
+    counts = np.bincount(np.concatenate([splits.train[1], splits.val[1]]))
     assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # as published
-    assert np.bincount(splits["test"][1]).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert splits["train"][1][:5].tolist() == [5, 0, 4, 1, 9]
-    frame = splits["train"][0].copy()
+    assert np.bincount(splits.test[1]).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert splits.train[1][:5].tolist() == [5, 0, 4, 1, 9]
+    frame = splits.train[0].copy()
     frame[:, 2:30, 2:30] = 0
     assert not frame.any()
