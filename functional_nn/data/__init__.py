@@ -1,4 +1,4 @@
-"""Data: batches, transforms of images, and sources that return {"train", "val", "test"} of images and labels."""
+"""Data: sources that return images and labels as `Splits`, batches of them, and transforms of images."""
 
 from functional_nn.data.batching import batches, one_hot
 from functional_nn.data.cache import cached
@@ -9,6 +9,7 @@ from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.idx import idx
 from functional_nn.data.image_folder import image_folder
 from functional_nn.data.image_list import image_list
+from functional_nn.data.splits import Splits
 from functional_nn.data.transforms import (
     BatchTransform,
     chain,
@@ -22,6 +23,7 @@ __all__ = [
     "BatchTransform",
     "DataError",
     "MissingFileError",
+    "Splits",
     "batches",
     "cached",
     "chain",

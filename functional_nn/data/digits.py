@@ -6,16 +6,16 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.data.optional import needs_extra
-from functional_nn.data.splits import Splits, by_class, check_size
+from functional_nn.data.splits import Splits, by_class, check_size, splits_from
 
 __all__ = ["digits"]
 
 
 def digits(size: int = 32, seed: keys.Key = 0) -> Splits:
-    """Return the digits 0 to 9, scaled bilinearly to size x size, in three parts, drawn by class from `seed`.
+    """Return the digits 0 to 9, scaled bilinearly to size x size, in three splits that `seed` draws within each class.
 
-    {"train": (images, labels), "val": ..., "test": ...}, images uint8 (n, size, size, 1), labels int64 (n,); 70, 15
-    and 15 percent of each class. The grey levels 0 .. 16 become 0 .. 255.
+    Images uint8 (n, size, size, 1), labels int64 (n,), classes "0" .. "9". The splits hold 70, 15 and 15 percent of
+    each class. The grey levels 0 .. 16 become 0 .. 255.
     Raises `ValueError` for a size that is no positive int; `ImportError` without scikit-learn or Pillow.
     """
     check_size(size)
@@ -27,5 +27,7 @@ def digits(size: int = 32, seed: keys.Key = 0) -> Splits:
     scaled = [Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR) for image in grey]
     images = np.stack([np.asarray(image) for image in scaled])[..., np.newaxis]
     labels = target.astype(np.int64)
-    parts = by_class("digits", labels, val=0.15, test=0.15, key=seed)
-    return {name: (images[part], labels[part]) for name, part in zip(("train", "val", "test"), parts, strict=True)}
+    train, val, test = (
+        (images[rows], labels[rows]) for rows in by_class("digits", labels, val=0.15, test=0.15, key=seed)
+    )
+    return splits_from("scikit-learn's digits", train, val, test, tuple("0123456789"))

@@ -1,4 +1,4 @@
-"""Data of any known form: looks at what a directory holds, says what it found, and loads it."""
+"""Load a directory of any known form: recognize the form by its files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from functional_nn.data.cache import cached
 from functional_nn.data.cifar10 import SIZE as CIFAR10_SIZE
@@ -26,12 +24,12 @@ from functional_nn.data.splits import Splits, check_size
 
 __all__ = ["fingerprint", "load"]
 
-FEW = 12  # files that a fingerprint names one by one
+FEW = 12  # a fingerprint names so many files one by one
 
 
 @dataclass(frozen=True)
 class _Form:
-    """A form of data: what to look for, the files that it goes by (none: it is not there), and its source."""
+    """A form of data: a description for messages, a function that yields its files, and its source."""
 
     name: str
     expects: str
@@ -39,33 +37,27 @@ class _Form:
     load: Callable[[Path, int], Splits]
 
 
-def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> tuple[str, Splits]:
-    """Return a description of what `root` holds, and its splits, with images of size x size.
+def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> Splits:
+    """Return the splits of the data that `root` contains, with images of size x size.
 
-    `root` is a directory with, in this order of preference, the lists of `image_list`, the files of `idx`, those of
-    `cifar10`, or the folders of `image_folder`; or it is the string "digits". Each is split as its source does by
-    default.
-    With `cache`, a file, the splits are kept there (see `cached`) together with the `fingerprint` of the data.
-    Raises `MissingFileError` where `root` is no directory or holds none of these, naming the forms; and what the
-    source and the cache raise.
+    `root` is the string "digits", or a directory with the lists of `image_list`, the files of `idx`, the files of
+    `cifar10`, or the folders of `image_folder`. If it has several of these, the first in this order is taken. The
+    splits are those that the source makes by default.
+    With `cache`, a file keeps the splits (see `cached`) together with the `fingerprint` of the data.
+    Raises `MissingFileError`, which names the forms, if `root` is no directory or has none of these; and the errors
+    of the source and of the cache.
     """
     form, path = _form(root)
-    splits = (
-        form.load(path, size)
-        if cache is None
-        else cached(cache, fingerprint(root, size), partial(form.load, path, size))
-    )
-    counts = ", ".join(f"{len(images)} {part}" for part, (images, _) in splits.items())
-    images, labels = splits["train"]
-    shape = "x".join(map(str, images.shape[1:]))
-    return f"{root}: {form.name}, {counts} images of {shape}, {len(np.unique(labels))} classes", splits
+    if cache is None:
+        return form.load(path, size)
+    return cached(cache, fingerprint(root, size), partial(form.load, path, size))
 
 
 def fingerprint(root: str | Path, size: int = 32) -> str:
-    """Return what `load(root, size)` depends on: the form, the directory, the size, and its files' sizes and times.
+    """Return a text that changes with the data of `load(root, size)`: form, directory, size, and its files' times.
 
-    Of image lists, the lists alone are looked at: an image that is replaced under its name goes unnoticed.
-    Raises as `load` does where there is no data.
+    For image lists, only the lists and classes.txt count: if an image file is replaced, the text does not change.
+    Raises as `load` does if there is no data.
     """
     check_size(size)
     form, path = _form(root)
@@ -77,9 +69,8 @@ def fingerprint(root: str | Path, size: int = 32) -> str:
         entries.append(f"{file.relative_to(path)} ({status.st_size} bytes, modified {status.st_mtime_ns} ns)")
     listed = ", ".join(entries)
     if len(entries) > FEW:
-        listed = (
-            f"{len(entries)} files (SHA-256 of names, sizes and times: {hashlib.sha256(listed.encode()).hexdigest()})"
-        )
+        digest = hashlib.sha256(listed.encode(errors="surrogatepass"))  # names need not be UTF-8
+        listed = f"{len(entries)} files (SHA-256 of names, sizes and times: {digest.hexdigest()})"
     return f"{form.name} in {path.resolve()} at size {size}: {listed}"
 
 
@@ -88,7 +79,7 @@ def _form(root: str | Path) -> tuple[_Form, Path]:
         return DIGITS, Path()
     path = Path(root)
     accepted = (
-        "".join(f"\n  {form.name}: {form.expects}" for form in FORMS) + '\nor give "digits" in place of a directory'
+        "".join(f"\n  {form.name}: {form.expects}" for form in FORMS) + '\nor pass "digits" instead of a directory'
     )
     if not path.is_dir():
         raise MissingFileError(f"{path}: there is no such directory, expected one that holds{accepted}")
@@ -101,7 +92,7 @@ def _form(root: str | Path) -> tuple[_Form, Path]:
 def _load_cifar10(root: Path, size: int) -> Splits:
     if size != CIFAR10_SIZE:
         raise DataError(
-            f"{root}: the images of CIFAR-10 are {CIFAR10_SIZE}x{CIFAR10_SIZE}, not size={size}: leave size out"
+            f"{root}: the images of CIFAR-10 are {CIFAR10_SIZE}x{CIFAR10_SIZE}, not size={size}: call it without size"
         )
     return cifar10(root)
 
@@ -116,7 +107,7 @@ FORMS = (
     _Form("CIFAR-10", "data_batch_1.bin and the other five of the binary version", cifar10_files, _load_cifar10),
     _Form(
         "image folders",
-        "one folder of images a class, or such folders in train, val, test",
+        "one folder of images for each class, or such folders in train, val and test",
         image_folder_files,
         image_folder,
     ),

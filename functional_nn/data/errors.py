@@ -1,4 +1,4 @@
-"""The errors of data that cannot be used: they name the file and, for a list, the line."""
+"""The errors of data that cannot be used. They name the file and, in a list, the line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ __all__ = ["DataError", "MissingFileError"]
 
 
 class DataError(ValueError):
-    """A file, or what is in it, cannot be used; the message begins with its place: `/data/train.txt:17: ...`."""
+    """A file or its content cannot be used. The message begins with the place: `/data/train.txt:17: ...`."""
 
 
 class MissingFileError(DataError, FileNotFoundError):
-    """A file that is needed, or that a list names, is not there."""
+    """A file is missing that is needed or that a list names."""
 
     def __str__(self) -> str:
         return str(self.args[0])

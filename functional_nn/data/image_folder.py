@@ -1,81 +1,132 @@
-"""Images in one folder a class, with or without folders train, val and test around them (torchvision's convention)."""
+"""Images in one folder for each class, directly or in folders train, val and test (torchvision's convention)."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from functional_nn import keys
-from functional_nn.data.decoding import EXTENSIONS, decode
+from functional_nn.data.decoding import decode
 from functional_nn.data.errors import DataError, MissingFileError
-from functional_nn.data.splits import Splits, by_class, check_size
+from functional_nn.data.image_file import EXTENSIONS
+from functional_nn.data.splits import NAMES, Split, Splits, by_class, check_size, splits_from
 
 __all__ = ["files", "image_folder"]
 
-PARTS = ("train", "val", "test")
+SPELLINGS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+SPLIT_OF = {name: split for split, names in SPELLINGS.items() for name in names}
 Examples = tuple[list[str], np.ndarray]
 
 
 def image_folder(root: str | Path, size: int = 32, val: float = 0.1, test: float = 0.1, seed: keys.Key = 0) -> Splits:
-    """Return the images below `root`, one folder a class, scaled to size x size; labels number the sorted folders.
+    """Return the images below `root`, scaled to size x size. Each folder is a class; labels number the sorted folders.
 
-    {"train": (images, labels), "val": ..., "test": ...}, images uint8 RGB (n, size, size, 3), labels int64 (n,), sorted
-    by class and path. Either `root` holds the folders of the classes, and `val` and `test` are the fractions of
-    each class that `seed` splits off; or it holds train/ and perhaps val/ and test/ with the same classes in each,
-    and what is missing of the two is split off train by its fraction. A class's files may lie deeper in its
-    folder; those without the ending of an image, or whose name begins with a dot, are passed over.
-    See `decode` for what becomes of other proportions and colours.
-    Raises `MissingFileError` without such folders; `DataError` for a class without images, for one class alone, for
-    parts that differ in their classes, for fractions that leave a part or a class without an example, and for an
-    image that cannot be used, naming it.
+    Images uint8 RGB (n, size, size, 3), labels int64 (n,), sorted by class and path; the names of the classes are
+    those of their folders. If `root` contains the folders of the classes, `seed` draws the fractions `val` and `test`
+    of each class. If it contains train/ with the folders of the classes, it may contain val/ and test/ with the same
+    classes; a missing one is drawn from train by its fraction. These three may also be called training, valid,
+    validation and testing, in upper or lower case. Images may lie deeper in the folder of their class. Files without
+    the ending of an image, and names that begin with a dot, are ignored.
+    `decode` describes how images are scaled and which colours they may have.
+    Raises `MissingFileError` if there are no such folders; `DataError` for a class without images, for one class
+    alone, for splits with different classes, for folders that may be splits or classes (valid beside validation,
+    seg_train beside seg_test), for fractions that leave a split or a class without an example, and for an image that
+    cannot be used, which it names.
     """
     check_size(size)
     root = Path(root)
-    found = {part: _examples(folder) for part, folder in _parts(root).items()}
-    _check_same_classes(root, found)
-    examples = {part: (paths, labels) for part, (paths, labels, _) in found.items()}
-    if not {"val", "test"} <= examples.keys():
-        examples |= _split(root, examples, val, test, seed)
-    return {
-        part: (decode(paths, size, lambda _: "image_folder"), labels) for part, (paths, labels) in _ordered(examples)
-    }
+    folders = _split_folders(root)
+    classes = {split: _classes(folder) for split, folder in folders.items()}
+    _check_same_classes(folders, classes)
+    examples = {split: _examples(folder, classes[split]) for split, folder in folders.items()}
+    if len(examples) < len(NAMES):
+        examples |= _draw(root, examples, val, test, seed)
+    train, val_split, test_split = (_decode(examples[split], size) for split in NAMES)
+    return splits_from(f"image folders in {root}", train, val_split, test_split, tuple(classes["train"]))
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Yield all image files of the folders in `root`, sorted; nothing is opened."""
+    """Yield all image files of the folders in `root`, sorted. No file is opened."""
     return (Path(path) for folder in _folders(root) for path in _images(root / folder))
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """Return the folders that hold classes: train, val and test, or for train alone the root itself."""
+def _decode(examples: Examples, size: int) -> Split:
+    paths, labels = examples
+    return decode(paths, size, lambda _: "image_folder"), labels
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """Return the folders that contain those of the classes: train, val and test, or `root` itself for train alone."""
     folders = _folders(root)
-    parts = [name for name in folders if name in PARTS and _folders(root / name)]  # a class holds images, not folders
-    if not parts:
+    nested = {name for name in folders if _folders(root / name)}  # a class contains images, a split contains folders
+    splits: dict[str, str] = {}
+    for name in folders:
+        split = SPLIT_OF.get(name.lower())
+        if split is None or name not in nested:
+            continue
+        if split in splits:
+            raise DataError(f"{root}: {splits[split]} and {name} both name the {split} split: keep one, or merge them")
+        splits[split] = name
+    if not splits:
+        _refuse_likely_splits(root, folders, nested)
         return {"train": root}
-    if "train" not in parts:
-        raise MissingFileError(f"{root}: there is {', '.join(parts)} but no train folder that holds folders of classes")
-    others = [name for name in folders if name not in parts]
+    names = ", ".join(splits.values())
+    if "train" not in splits:
+        raise MissingFileError(f"{root}: there is {names}, but no train folder that contains folders of classes")
+    others = [name for name in folders if name not in splits.values()]
     if others:
         raise DataError(
-            f"{root}: {', '.join(others)} beside {', '.join(parts)}, which hold the folders of classes: "
+            f"{root}: {', '.join(others)} beside {names}, which contain the folders of the classes: "
             "expected train, val and test alone: move the others away"
         )
-    return {name: root / name for name in PARTS if name in parts}
+    return {split: root / splits[split] for split in NAMES if split in splits}
 
 
-def _examples(folder: Path) -> tuple[list[str], np.ndarray, list[str]]:
-    """Return the sorted paths, their labels (n,) and the names of the classes in `folder`."""
+def _refuse_likely_splits(root: Path, folders: list[str], nested: set[str]) -> None:
+    """Raise if folders would become classes although their names contain those of splits: seg_train, seg_test."""
+    likely = {name: splits for name in folders if (splits := _splits_in(name))}
+    exact = all(name.lower() in SPLIT_OF for name in folders)
+    if len(set().union(*likely.values())) >= 2 and (exact or nested & likely.keys()):
+        raise DataError(
+            f"{root}: {', '.join(likely)} look like splits, not classes. If they are splits, call them train, val and "
+            "test, each with one folder of images for each class; if they are classes, rename them"
+        )
+
+
+def _splits_in(name: str) -> set[str]:
+    return {SPLIT_OF[word] for word in re.split("[^a-z]+", name.lower()) if word in SPLIT_OF}
+
+
+def _classes(folder: Path) -> list[str]:
     classes = _folders(folder)
     if not classes:
-        raise MissingFileError(f"{folder}: there are no folders, expected one a class with its images in it")
+        raise MissingFileError(f"{folder}: there are no folders, expected one folder of images for each class")
     if len(classes) == 1:
         raise DataError(
-            f"{folder}: the folder {classes[0]} alone, one class leaves nothing to learn: "
-            f"do its folders hold the classes? Then give {folder / classes[0]}"
+            f"{folder}: {classes[0]} is the only folder, and one class alone leaves nothing to learn: "
+            f"if its folders are the classes, pass {folder / classes[0]}"
         )
+    return classes
+
+
+def _check_same_classes(folders: dict[str, Path], classes: dict[str, list[str]]) -> None:
+    expected = set(classes["train"])
+    for split, names in classes.items():
+        if set(names) != expected:
+            missing = ", ".join(sorted(expected - set(names))[:5]) or "none"
+            unknown = ", ".join(sorted(set(names) - expected)[:5]) or "none"
+            raise DataError(
+                f"{folders[split]}: its classes are not those of {folders['train'].name}: missing {missing}, "
+                f"unknown {unknown}; expected the same folders in each"
+            )
+
+
+def _examples(folder: Path, classes: list[str]) -> Examples:
+    """Return the sorted paths of the images and their labels (n,)."""
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
@@ -86,35 +137,19 @@ def _examples(folder: Path) -> tuple[list[str], np.ndarray, list[str]]:
             )
         paths += members
         labels += [label] * len(members)
-    return paths, np.array(labels, np.int64), classes
+    return paths, np.array(labels, np.int64)
 
 
-def _check_same_classes(root: Path, found: dict[str, tuple[list[str], np.ndarray, list[str]]]) -> None:
-    expected = set(found["train"][2])
-    for part, (_, _, classes) in found.items():
-        if set(classes) != expected:
-            lacking = ", ".join(sorted(expected - set(classes))[:5]) or "none"
-            unknown = ", ".join(sorted(set(classes) - expected)[:5]) or "none"
-            raise DataError(
-                f"{root / part}: its classes are not those of train: missing {lacking}, unknown {unknown}; "
-                "expected the same folders in each"
-            )
-
-
-def _split(root: Path, examples: dict[str, Examples], val: float, test: float, seed: keys.Key) -> dict[str, Examples]:
-    """Return train without what is split off it, and those of val and test that are not there yet."""
+def _draw(root: Path, examples: dict[str, Examples], val: float, test: float, seed: keys.Key) -> dict[str, Examples]:
+    """Return the missing ones of val and test, drawn from train, and train without them."""
     paths, labels = examples["train"]
-    wanted = {"val": 0.0 if "val" in examples else val, "test": 0.0 if "test" in examples else test}
-    parts = dict(zip(PARTS, by_class(str(root), labels, key=seed, **wanted), strict=True))
+    fractions = {"val": 0.0 if "val" in examples else val, "test": 0.0 if "test" in examples else test}
+    rows = dict(zip(NAMES, by_class(str(root), labels, key=seed, **fractions), strict=True))
     return {
-        part: ([paths[i] for i in chosen], labels[chosen])
-        for part, chosen in parts.items()
-        if part == "train" or part not in examples
+        split: ([paths[i] for i in chosen], labels[chosen])
+        for split, chosen in rows.items()
+        if split == "train" or split not in examples
     }
-
-
-def _ordered(examples: dict[str, Examples]) -> Iterator[tuple[str, Examples]]:
-    return ((part, examples[part]) for part in PARTS)
 
 
 def _folders(folder: Path) -> list[str]:
@@ -122,11 +157,13 @@ def _folders(folder: Path) -> list[str]:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingFileError(f"{folder}: there is no such directory, expected one folder a class in it") from error
+        raise MissingFileError(
+            f"{folder}: there is no such directory, expected one with a folder for each class"
+        ) from error
 
 
 def _images(folder: Path) -> Iterator[str]:
-    """Yield the images in a class's folder and below it, sorted; links to folders below it are not followed."""
+    """Yield the images in the folder of a class and below it, sorted. Links to folders are not followed."""
     for directory, subfolders, names in os.walk(folder):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):

@@ -1,4 +1,4 @@
-"""Images that three lists name: train.txt, val.txt and test.txt, a line `relative/path.jpg label` for an image."""
+"""Images that three lists name: train.txt, val.txt and test.txt, one line `relative/path.jpg label` for each image."""
 
 from __future__ import annotations
 
@@ -9,91 +9,100 @@ from pathlib import Path
 
 import numpy as np
 
+from functional_nn.data.class_names import class_names
 from functional_nn.data.decoding import decode
 from functional_nn.data.errors import DataError, MissingFileError
-from functional_nn.data.splits import Splits, check_size
+from functional_nn.data.files import exists, text_lines
+from functional_nn.data.splits import Split, Splits, check_size, numbered, splits_from
 
 __all__ = ["files", "image_list"]
 
 LISTS = ("train.txt", "val.txt", "test.txt")
-LABEL_DIGITS = 18  # a number of so many digits fits into int64
+CLASSES = "classes.txt"
+LABEL_DIGITS = 6  # the classes are numbered, and a million of them is no mistake yet
 
 
 def image_list(root: str | Path, size: int = 32) -> Splits:
     """Return the images that train.txt, val.txt and test.txt in the directory `root` name, scaled to size x size.
 
-    {"train": (images, labels), "val": ..., "test": ...}, images uint8 RGB (n, size, size, 3), labels int64 (n,), in the
-    order of the lists; an image that is listed twice is there twice. See `decode` for what becomes of other
-    proportions and colours.
-    A line is a path relative to `root`, white space, and the label, an integer of at least 0; the path may contain
-    spaces, lines may end in CR LF, and the file in empty lines. A path that leaves `root` by its spelling (`/x`,
-    `../x`) is refused; symbolic links are followed, since who put them there owns the tree.
-    Raises `MissingFileError` for a missing list or image and `DataError` for anything else that is wrong, both
-    naming the list and the line: `train.txt:17: ...`. All lines are checked before the first image is decoded.
+    Images uint8 RGB (n, size, size, 3), labels int64 (n,), in the order of the lists. An image that is listed twice
+    appears twice. `decode` describes how images are scaled and which colours they may have.
+    A line is a path relative to `root`, white space, and the label, an integer from 0 to 999999. The path may contain
+    spaces. Lines may end in CR LF, and empty lines may end the file. A path that leads out of `root` by its spelling
+    (`/x`, `../x`) is refused. Symbolic links are followed: the owner of the directory made them.
+    A file classes.txt beside the lists names the classes: see `class_names`. Without it, their numbers are the names.
+    Raises `MissingFileError` for a missing list or image and `DataError` for everything else. Both name the list and
+    the line: `train.txt:17: ...`. All lines are checked before the first image is decoded.
     """
     check_size(size)
     root = Path(root)
-    missing = [name for name in LISTS if not (root / name).is_file()]
+    missing = [name for name in LISTS if not exists(root / name)]
     if missing:
         raise MissingFileError(
             f"{root}: there is no {' and no '.join(missing)}; expected train.txt, val.txt and test.txt in this "
-            "directory, each line `relative/path.jpg label`"
+            "directory, with one line `relative/path.jpg label` for each image"
         )
-    lists = {name.removesuffix(".txt"): (root / name, *_parse(root / name)) for name in LISTS}
-    return {part: (_decode(file, paths, size), labels) for part, (file, paths, labels) in lists.items()}
+    lists = [(root / name, *_parse(root / name)) for name in LISTS]
+    classes = _classes(root / CLASSES, lists) if exists(root / CLASSES) else numbered(*(labels for *_, labels in lists))
+    train, val, test = (_decode(*examples, size) for examples in lists)
+    return splits_from(f"image lists in {root}", train, val, test, classes)
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Yield those of the three lists that are there."""
-    return (path for path in (root / name for name in LISTS) if path.is_file())
+    """Yield those of the three lists that exist, and the file of the names of the classes beside them."""
+    lists = [path for path in (root / name for name in LISTS) if path.is_file()]
+    yield from lists
+    if lists and (root / CLASSES).is_file():
+        yield root / CLASSES
 
 
-def _decode(file: Path, paths: list[str], size: int) -> np.ndarray:
-    return decode([os.path.join(file.parent, path) for path in paths], size, lambda i: f"{file}:{i + 1}")
+def _decode(file: Path, paths: list[str], labels: np.ndarray, size: int) -> Split:
+    return decode([os.path.join(file.parent, path) for path in paths], size, lambda i: f"{file}:{i + 1}"), labels
 
 
 def _parse(file: Path) -> tuple[list[str], np.ndarray]:
-    """Return the paths and the labels (n,) of a list; raise at its first line that cannot be used."""
-    lines = _lines(file)
+    """Return the paths and the labels (n,) of a list. Raise for the first line that cannot be used."""
+    lines = text_lines(file)
     paths: list[str] = []
     labels: list[int] = []
     for number, line in enumerate(lines, 1):
         try:
             path, label = line.rsplit(maxsplit=1)
         except ValueError:
-            given = "an empty line" if not line.strip() else f"{line.strip()!r} alone"
-            raise DataError(f"{file}:{number}: {given}, expected `relative/path.jpg label`") from None
+            content = "an empty line" if not line.strip() else f"{line.strip()!r} alone"
+            raise DataError(f"{file}:{number}: {content}, expected `relative/path.jpg label`") from None
         if not (label.isascii() and label.isdigit() and len(label) <= LABEL_DIGITS):
             raise DataError(
-                f"{file}:{number}: label {label!r}, expected an integer of at least 0 after the path, as in `{path} 0`"
+                f"{file}:{number}: label {label!r:.40}, expected an integer from 0 to {10**LABEL_DIGITS - 1} after the "
+                f"path, as in `{path} 0`"
             )
         if _leaves_root(path):
             raise DataError(
-                f"{file}:{number}: path {path!r} does not lead below {file.parent}: move or link the image there"
+                f"{file}:{number}: path {path!r} leads out of {file.parent}: move or link the image into that directory"
             )
         paths.append(path)
         labels.append(int(label))
     if not paths:
-        raise DataError(f"{file}: the list is empty, expected a line `relative/path.jpg label` for each image")
+        raise DataError(f"{file}: the list is empty, expected one line `relative/path.jpg label` for each image")
     return paths, np.array(labels, np.int64)
 
 
-def _lines(file: Path) -> list[str]:
-    data = file.read_bytes()
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        number = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{file}:{number}: not UTF-8 ({error.reason}): save the list as UTF-8") from error
-    # By "\n" alone: str.splitlines would also split at characters that may stand in a file's name.
-    lines = text.removeprefix("\ufeff").split("\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return lines
+def _classes(file: Path, lists: list[tuple[Path, list[str], np.ndarray]]) -> tuple[str, ...]:
+    """Return the names in the file, which must name every label of the lists."""
+    names = class_names(file)
+    for list_file, _, labels in lists:
+        unnamed = np.flatnonzero(labels >= len(names))
+        if unnamed.size:
+            i = unnamed[0]
+            raise DataError(
+                f"{list_file}:{i + 1}: label {labels[i]}, but {file} names the classes 0 .. {len(names) - 1}: "
+                "add a line to it"
+            )
+    return names
 
 
 def _leaves_root(path: str) -> bool:
-    """Whether a path leads out of its root by its spelling; a file's name never contains NUL."""
+    """Return whether a path leads out of its root by its spelling, or contains NUL, which no file name does."""
     if os.path.isabs(path) or os.path.splitdrive(path)[0] or "\0" in path:
         return True
     return ".." in path and ".." in re.split(r"[/\\]", path)

@@ -1,4 +1,4 @@
-"""Dependencies that only some sources need: imported where they are used, and asked for by their extra."""
+"""Optional dependencies: imported where they are used. If one is missing, the error names the extra to install."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["needs_extra"]
 
 @contextmanager
 def needs_extra(extra: str, purpose: str) -> Iterator[None]:
-    """Turn an `ImportError` of the body into one that says which extra of functional-nn to install for `purpose`."""
+    """Turn an `ImportError` of the body into one that names the extra of functional-nn that `purpose` needs."""
     try:
         yield
     except ImportError as error:

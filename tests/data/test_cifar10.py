@@ -28,8 +28,9 @@ def write(root: Path) -> None:
 def test_planes_become_channels_and_files_keep_their_order(folder: str, tmp_path: Path) -> None:
     write(tmp_path / folder)
     splits = cifar10(tmp_path, val=5)
+    assert splits.classes[::3] == ("airplane", "cat", "frog", "truck")
     for part, chosen in (("train", slice(0, 15)), ("val", slice(15, 20)), ("test", slice(20, 24))):
-        images, labels = splits[part]
+        images, labels = getattr(splits, part)
         np.testing.assert_array_equal(images, IMAGES[chosen])
         np.testing.assert_array_equal(labels, LABELS[chosen])
         assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
@@ -47,7 +48,7 @@ def test_a_file_not_made_of_records_is_named(size: int, tmp_path: Path) -> None:
 def test_a_file_cut_between_records_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / FILES[4]).write_bytes(b"\1" * 3073 * 3)
-    with pytest.raises(DataError, match=r"data_batch_5\.bin: 3 records, data_batch_1\.bin has 4"):
+    with pytest.raises(DataError, match=r"data_batch_5\.bin: 3 records, but data_batch_1\.bin has 4"):
         cifar10(tmp_path, val=5)
 
 

@@ -14,7 +14,7 @@ def test_the_parts_make_up_all_1797_digits_with_their_labels() -> None:
     wanted = sorted((label, row.tobytes()) for label, row in zip(target.tolist(), levels, strict=True))
     found = sorted(
         (label, image.tobytes())
-        for images, labels in splits.values()
+        for _, (images, labels) in splits.items()
         for label, image in zip(labels.tolist(), images, strict=True)
     )
     assert found == wanted
@@ -22,15 +22,15 @@ def test_the_parts_make_up_all_1797_digits_with_their_labels() -> None:
 
 def test_each_part_has_every_class_in_proportion() -> None:
     splits = digits(size=8)
-    assert list(splits) == ["train", "val", "test"]
-    total = np.bincount(np.concatenate([labels for _, labels in splits.values()]))
+    assert splits.classes == tuple("0123456789")
+    total = np.bincount(np.concatenate([labels for _, (_, labels) in splits.items()]))
     for part, fraction in (("train", 0.7), ("val", 0.15), ("test", 0.15)):
-        np.testing.assert_allclose(np.bincount(splits[part][1]), fraction * total, atol=1.01)
+        np.testing.assert_allclose(np.bincount(getattr(splits, part)[1]), fraction * total, atol=1.01)
 
 
 @pytest.mark.parametrize("size", [32, 20])
 def test_digits_are_scaled_and_use_all_grey_levels(size: int) -> None:
-    images, labels = digits(size=size)["train"]
+    images, labels = digits(size=size).train
     assert images.shape == (len(labels), size, size, 1)
     assert images.dtype == np.uint8
     assert labels.dtype == np.int64
@@ -40,9 +40,9 @@ def test_digits_are_scaled_and_use_all_grey_levels(size: int) -> None:
 
 def test_the_seed_fixes_the_split() -> None:
     first, again, other = digits(8, seed=0), digits(8, seed=0), digits(8, seed=1)
-    for part in first:
-        np.testing.assert_array_equal(first[part][0], again[part][0])
-    assert not np.array_equal(first["val"][0], other["val"][0])
+    for (_, one), (_, two) in zip(first.items(), again.items(), strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+    assert not np.array_equal(first.val[0], other.val[0])
 
 
 def test_a_bad_size_is_refused() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from functional_nn.data import (
     DataError,
     MissingFileError,
+    Splits,
     cifar10,
     digits,
     fingerprint,
@@ -18,15 +20,15 @@ from functional_nn.data import (
     image_list,
     load,
 )
-from functional_nn.data.splits import Splits
 
 SaveImage = Callable[..., Path]
 WriteIdx = Callable[..., Path]
 
 
 def assert_same(a: Splits, b: Splits) -> None:
-    for part in ("train", "val", "test"):
-        for x, y in zip(a[part], b[part], strict=True):
+    assert (a.classes, a.description) == (b.classes, b.description)
+    for (_, one), (_, two) in zip(a.items(), b.items(), strict=True):
+        for x, y in zip(one, two, strict=True):
             np.testing.assert_array_equal(x, y)
 
 
@@ -52,8 +54,9 @@ def folders(tmp_path: Path, save_image: SaveImage) -> Path:
 
 
 def test_image_lists_are_found(lists: Path) -> None:
-    description, splits = load(str(lists), size=8)
-    assert description == f"{lists}: image lists, 2 train, 1 val, 1 test images of 8x8x3, 2 classes"
+    splits = load(str(lists), size=8)
+    counts = "with 2 training, 1 validation and 1 test images of 8x8x3 in 2 classes"
+    assert splits.description == f"image lists in {lists}, {counts}"
     assert_same(splits, image_list(lists, 8))
 
 
@@ -62,30 +65,33 @@ def test_idx_files_are_found(tmp_path: Path, write_idx: WriteIdx) -> None:
     for name, n in (("train", 5003), ("t10k", 7)):
         write_idx(tmp_path / f"{name}-images-idx3-ubyte", rng.integers(0, 256, (n, 4, 4), dtype=np.uint8))
         write_idx(tmp_path / f"{name}-labels-idx1-ubyte", (np.arange(n) % 3).astype(np.uint8))
-    description, splits = load(tmp_path, size=6)
-    assert description == f"{tmp_path}: IDX files, 3 train, 5000 val, 7 test images of 6x6x1, 3 classes"
+    splits = load(tmp_path, size=6)
+    counts = "with 3 training, 5000 validation and 7 test images of 6x6x1 in 3 classes"
+    assert splits.description == f"IDX files in {tmp_path}, {counts}"
     assert_same(splits, idx(tmp_path, 6))
 
 
 def test_cifar10_is_found_and_keeps_its_size(tmp_path: Path) -> None:
     for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
         (tmp_path / f"{name}.bin").write_bytes(bytes(3073 * 1001))
-    description, splits = load(tmp_path)
-    assert description == f"{tmp_path}: CIFAR-10, 5 train, 5000 val, 1001 test images of 32x32x3, 1 classes"
+    splits = load(tmp_path)
+    counts = "with 5 training, 5000 validation and 1001 test images of 32x32x3 in 10 classes"
+    assert splits.description == f"CIFAR-10 in {tmp_path}, {counts}"
     assert_same(splits, cifar10(tmp_path))
     with pytest.raises(DataError, match="32x32, not size=64"):
         load(tmp_path, size=64)
 
 
 def test_image_folders_are_found(folders: Path) -> None:
-    description, splits = load(folders, size=8)
-    assert description == f"{folders}: image folders, 16 train, 2 val, 2 test images of 8x8x3, 2 classes"
+    splits = load(folders, size=8)
+    counts = "with 16 training, 2 validation and 2 test images of 8x8x3 in 2 classes"
+    assert splits.description == f"image folders in {folders}, {counts}"
     assert_same(splits, image_folder(folders, 8))
 
 
 def test_digits_are_found_by_name() -> None:
-    description, splits = load("digits", size=8)
-    assert description.startswith("digits: scikit-learn's digits, ")
+    splits = load("digits", size=8)
+    assert splits.description.startswith("scikit-learn's digits, with 12")
     assert_same(splits, digits(8))
 
 
@@ -129,8 +135,15 @@ def test_the_fingerprint_changes_with_all_that_it_names(lists: Path) -> None:
     found.add(fingerprint(lists, 8))
     os.utime(lists / "val.txt", (0, 0))
     found.add(fingerprint(lists, 8))
-    assert len(found) == 4
+    (lists / "classes.txt").write_text("cat\ndog\n")
+    found.add(fingerprint(lists, 8))
+    assert len(found) == 5
     assert fingerprint("digits", 8) != fingerprint("digits", 9)
+
+
+def test_names_of_classes_alone_are_no_image_lists(folders: Path) -> None:
+    (folders / "classes.txt").write_text("cat\ndog\n")
+    assert load(folders, 8).description.startswith("image folders in ")
 
 
 def test_the_fingerprint_of_many_files_is_short_and_changes_with_each(folders: Path) -> None:
@@ -141,14 +154,22 @@ def test_the_fingerprint_of_many_files_is_short_and_changes_with_each(folders: P
     assert fingerprint(folders, 8) != first
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are not UTF-8 need Linux")
+def test_d4_data_whose_names_are_not_utf8_are_cached(folders: Path) -> None:
+    (folders / "dog/3.png").rename(folders / "dog" / os.fsdecode(b"caf\xe9.png"))
+    (folders / "cat").rename(folders / os.fsdecode(b"ch\xe2t"))
+    first = load(folders, 8, folders / "c.npz")
+    assert first.classes == (os.fsdecode(b"ch\xe2t"), "dog")
+    assert "20 files" in fingerprint(folders, 8)
+    assert_same(load(folders, 8, folders / "c.npz"), first)
+
+
 def test_a_cache_is_used_until_the_data_change(lists: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = lists / "cache.npz"
-    description, splits = load(lists, 8, cache)
+    splits = load(lists, 8, cache)
     (lists / "images").rename(lists / "gone")
-    again, read = load(lists, 8, cache)
-    assert again == description
-    assert_same(read, splits)
-    with pytest.raises(DataError, match=r"(?s)cache\.npz: .*at size 8.*not from.*at size 4"):
+    assert_same(load(lists, 8, cache), splits)
+    with pytest.raises(DataError, match=r"(?s)cache\.npz: .*at size 8.*and not.*at size 4"):
         load(lists, 4, cache)
 
 

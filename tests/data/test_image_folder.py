@@ -31,15 +31,18 @@ def levels(split: tuple[np.ndarray, np.ndarray]) -> list[int]:
 def test_folders_are_split_by_class_and_labelled_by_sorted_name(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, 20)
     splits = image_folder(tmp_path, size=4, val=0.1, test=0.25)
-    assert list(splits) == ["train", "val", "test"]
     assert {part: np.bincount(labels).tolist() for part, (_, labels) in splits.items()} == {
         "train": [13, 13],
         "val": [2, 2],
         "test": [5, 5],
     }
-    found = [level for split in splits.values() for level in levels(split)]
+    assert splits.classes == ("cat", "dog")
+    assert splits.description == (
+        f"image folders in {tmp_path}, with 26 training, 4 validation and 10 test images of 4x4x3 in 2 classes"
+    )
+    found = [level for _, split in splits.items() for level in levels(split)]
     assert sorted(found) == [*range(20), *range(100, 120)]
-    for images, labels in splits.values():
+    for _, (images, labels) in splits.items():
         np.testing.assert_array_equal(images[:, 0, 0, 0] >= 100, labels == 1)
         assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
         assert images.shape[1:] == (4, 4, 3)
@@ -47,7 +50,7 @@ def test_folders_are_split_by_class_and_labelled_by_sorted_name(tmp_path: Path, 
 
 def test_the_seed_draws_the_split(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, 30)
-    first, again, other = (levels(image_folder(tmp_path, 4, seed=seed)["val"]) for seed in (0, 0, 1))
+    first, again, other = (levels(image_folder(tmp_path, 4, seed=seed).val) for seed in (0, 0, 1))
     assert first == again
     assert first != other
 
@@ -67,19 +70,19 @@ def test_a_missing_part_is_split_off_train(given: str, tmp_path: Path, fill: Fil
     fill(tmp_path / given, 3)
     splits = image_folder(tmp_path, 4, val=0.1, test=0.1)
     cut = "test" if given == "val" else "val"
-    assert levels(splits[given]) == [0, 1, 2, 100, 101, 102]
-    assert len(splits[cut][1]) == 4
-    assert sorted(levels(splits["train"]) + levels(splits[cut])) == [*range(20), *range(100, 120)]
+    assert levels(getattr(splits, given)) == [0, 1, 2, 100, 101, 102]
+    assert len(getattr(splits, cut)[1]) == 4
+    assert sorted(levels(splits.train) + levels(getattr(splits, cut))) == [*range(20), *range(100, 120)]
 
 
 def test_train_alone_gives_both_other_parts(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "train", 20)
-    assert [len(labels) for _, labels in image_folder(tmp_path, 4).values()] == [32, 4, 4]
+    assert [len(labels) for _, (_, labels) in image_folder(tmp_path, 4).items()] == [32, 4, 4]
 
 
 def test_a_class_may_be_called_train(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, 20, ("bus", "train"))
-    assert image_folder(tmp_path, 4)["test"][1].tolist() == [0, 0, 1, 1]
+    assert image_folder(tmp_path, 4).test[1].tolist() == [0, 0, 1, 1]
 
 
 def test_other_files_are_passed_over_and_deeper_ones_found(tmp_path: Path, fill: Fill, save_image: SaveImage) -> None:
@@ -89,7 +92,7 @@ def test_other_files_are_passed_over_and_deeper_ones_found(tmp_path: Path, fill:
     (tmp_path / "cat" / "boxes.txt").write_text("0 0 4 4")
     (tmp_path / "cat" / "._00.png").write_bytes(b"a resource fork")
     save_image(tmp_path / "dog/images/99.PNG", np.full((4, 4, 3), 199, np.uint8))
-    found = [level for split in image_folder(tmp_path, 4).values() for level in levels(split)]
+    found = [level for _, split in image_folder(tmp_path, 4).items() for level in levels(split)]
     assert sorted(found) == [*range(20), *range(100, 120), 199]
 
 
@@ -112,7 +115,7 @@ def test_a_class_without_images_is_refused(tmp_path: Path, fill: Fill) -> None:
 
 def test_one_class_alone_is_refused(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "images", 3)
-    fails(tmp_path, "the folder images alone.*Then give .*images")
+    fails(tmp_path, "images is the only folder.*pass .*images")
 
 
 def test_folders_beside_the_parts_are_refused(tmp_path: Path, fill: Fill) -> None:
@@ -121,9 +124,52 @@ def test_folders_beside_the_parts_are_refused(tmp_path: Path, fill: Fill) -> Non
     fails(tmp_path, "extra beside train")
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("Train", "Val", "Test"),
+        ("TRAINING", "VALID", "TESTING"),
+        ("training", "valid", "testing"),
+        ("Training", "Validation", "test"),
+    ],
+)
+def test_b9_splits_are_known_by_their_usual_names_in_any_case(
+    train: str, val: str, test: str, tmp_path: Path, fill: Fill
+) -> None:
+    for name, n in ((train, 5), (val, 3), (test, 2)):
+        fill(tmp_path / name, n)
+    splits = image_folder(tmp_path, 4)
+    assert {part: levels(split) for part, split in splits.items()} == {
+        part: [*range(n), *range(100, 100 + n)] for part, n in (("train", 5), ("val", 3), ("test", 2))
+    }
+
+
+def test_b9_two_folders_for_one_split_are_refused(tmp_path: Path, fill: Fill) -> None:
+    for name in ("train", "valid", "validation"):
+        fill(tmp_path / name, 3)
+    fails(tmp_path, "valid and validation both name the val split: keep one, or merge them")
+
+
+@pytest.mark.parametrize("names", [("seg_train", "seg_test"), ("train images", "Test-images")])
+def test_b9_names_that_only_resemble_splits_are_refused(names: tuple[str, str], tmp_path: Path, fill: Fill) -> None:
+    for name in names:
+        fill(tmp_path / name, 3)
+    fails(tmp_path, "look like splits, not classes.*call them train, val and test")
+
+
+def test_b9_splits_without_folders_of_classes_are_refused(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, 20, ("Test", "Train"))
+    fails(tmp_path, "Test, Train look like splits, not classes")
+
+
+def test_classes_whose_names_contain_those_of_splits_stay_classes(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path, 20, ("test_tube", "train"))
+    assert image_folder(tmp_path, 4).test[1].tolist() == [0, 0, 1, 1]
+
+
 def test_parts_without_train_are_refused(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "val", 3)
-    fails(tmp_path, "there is val but no train", MissingFileError)
+    fails(tmp_path, "there is val, but no train", MissingFileError)
 
 
 def test_no_folder_and_no_directory_are_told(tmp_path: Path) -> None:

@@ -35,17 +35,34 @@ def fails(root: Path, message: str, error: type[DataError] = DataError) -> None:
 
 def test_the_lists_give_images_and_labels_in_order_with_duplicates(root: Path) -> None:
     splits = image_list(str(root), size=4)
-    assert list(splits) == ["train", "val", "test"]
     found = {part: (levels(images), labels.tolist()) for part, (images, labels) in splits.items()}
     assert found == {"train": ([10, 20, 10], [0, 1, 2]), "val": ([20], [1]), "test": ([30], [2])}
-    for images, labels in splits.values():
+    for _, (images, labels) in splits.items():
         assert images.dtype == np.uint8
         assert images.shape == (len(labels), 4, 4, 3)
         assert labels.dtype == np.int64
 
 
+def test_labels_number_the_classes_that_nothing_names(root: Path) -> None:
+    splits = image_list(root, size=4)
+    assert splits.classes == ("0", "1", "2")
+    assert splits.description == (
+        f"image lists in {root}, with 3 training, 1 validation and 1 test images of 4x4x3 in 3 classes"
+    )
+
+
+def test_a_file_names_the_classes(root: Path) -> None:
+    (root / "classes.txt").write_text("2\tn3\tbird, fowl\r\n0\tn1\tcat\n1\tn2\tdog\n3\tn4\tno image\n\n")
+    assert image_list(root, size=4).classes == ("cat", "dog", "bird, fowl", "no image")
+
+
+def test_a_label_without_a_name_is_named_with_its_line(root: Path) -> None:
+    (root / "classes.txt").write_text("cat\ndog\n")
+    fails(root, r"train\.txt:3: label 2, but .*classes\.txt names the classes 0 \.\. 1: add a line")
+
+
 def test_images_are_scaled_to_32_by_default(root: Path) -> None:
-    assert image_list(root)["train"][0].shape == (3, 32, 32, 3)
+    assert image_list(root).train[0].shape == (3, 32, 32, 3)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +73,14 @@ def test_a_path_may_contain_spaces_and_lines_end_in_any_way(text: str, root: Pat
     (root / "train.txt").write_bytes(text.encode())
     (root / "val.txt").write_text("images/a.png 1")
     splits = image_list(root, size=4)
-    assert (levels(splits["train"][0]), splits["train"][1].tolist()) == ([20], [1])
+    assert (levels(splits.train[0]), splits.train[1].tolist()) == ([20], [1])
 
 
 def test_a_name_may_contain_what_unicode_calls_a_line_separator(root: Path) -> None:
     (root / "images/b.png").rename(root / "images/b\u2028\x85.png")
     (root / "val.txt").write_text("images/b\u2028\x85.png 1\n", encoding="utf-8")
     (root / "train.txt").write_text("images/a.png 1\n")
-    assert levels(image_list(root, size=4)["val"][0]) == [20]
+    assert levels(image_list(root, size=4).val[0]) == [20]
 
 
 @pytest.mark.parametrize(
@@ -73,19 +90,20 @@ def test_a_name_may_contain_what_unicode_calls_a_line_separator(root: Path) -> N
         ("7", "'7' alone"),
         ("", "an empty line, expected"),
         ("  ", "an empty line, expected"),
-        ("images/a.png cat", "label 'cat', expected an integer of at least 0"),
+        ("images/a.png cat", "label 'cat', expected an integer from 0 to 999999 after the path"),
         ("images/a.png 1.0", "label '1.0'"),
         ("images/a.png -1", "label '-1'"),
+        ("images/a.png 1000000", "label '1000000'"),
         ("images/a.png 1_0", "label '1_0'"),
         ("images/a.png ²", "label '²'"),
         ("images/a.png ١", "label '١'"),
         ("images/a.png " + "9" * 5000, "label '999"),
-        ("../a.png 1", r"path '\.\./a\.png' does not lead below"),
-        ("images/../../a.png 1", "path .* does not lead below"),
-        ("images/.. 1", "path .* does not lead below"),
-        ("..\\a.png 1", "path .* does not lead below"),
-        ("/images/a.png 1", "path '/images/a.png' does not lead below"),
-        ("images/a\0.png 1", "path .* does not lead below"),
+        ("../a.png 1", r"path '\.\./a\.png' leads out of"),
+        ("images/../../a.png 1", "path .* leads out of"),
+        ("images/.. 1", "path .* leads out of"),
+        ("..\\a.png 1", "path .* leads out of"),
+        ("/images/a.png 1", "path '/images/a.png' leads out of"),
+        ("images/a\0.png 1", "path .* leads out of"),
     ],
 )
 def test_a_bad_line_is_named_with_its_list_and_number(line: str, message: str, root: Path) -> None:
@@ -97,14 +115,14 @@ def test_dots_within_a_name_leave_nothing(root: Path) -> None:
     (root / "images/b.png").rename(root / "images/b..png")
     (root / "train.txt").write_text("images/b..png 0\n./images/a.png 1\n")
     (root / "val.txt").write_text("images/a.png 1\n")
-    assert levels(image_list(root, size=4)["train"][0]) == [20, 10]
+    assert levels(image_list(root, size=4).train[0]) == [20, 10]
 
 
 def test_links_out_of_the_root_are_followed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (root / "images").rename(elsewhere / "images")
     (root / "images").symlink_to(elsewhere / "images")
-    assert levels(image_list(root, size=4)["test"][0]) == [30]
+    assert levels(image_list(root, size=4).test[0]) == [30]
 
 
 def test_a_list_that_is_not_utf8_names_the_line(root: Path) -> None:
@@ -164,10 +182,12 @@ def test_the_reports_images(real_data: Callable[[str], Path]) -> None:
         "val": (450, 32, 32, 3),
         "test": (450, 32, 32, 3),
     }
-    for images, labels in splits.values():
+    assert len(splits.classes) == 50
+    assert splits.classes[:2] == ("goldfish, Carassius auratus", "American alligator, Alligator mississipiensis")
+    for _, (images, labels) in splits.items():
         assert set(labels.tolist()) == set(range(50))
         some = images[::20].astype(np.int16)
         assert 20 < some.std(axis=(1, 2, 3)).mean() < 90  # pictures, neither blank
         assert np.abs(np.diff(some, axis=2)).mean() < 25  # nor noise
-    grey = (splits["train"][0] == splits["train"][0][..., :1]).all(axis=(1, 2, 3))
+    grey = (splits.train[0] == splits.train[0][..., :1]).all(axis=(1, 2, 3))
     assert 100 < grey.sum() < 1000

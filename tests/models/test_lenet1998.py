@@ -116,9 +116,9 @@ def test_bad_input_is_refused():
 
 def test_it_learns_the_digits():
     digits = data.digits()
-    images, labels = digits["train"]
+    images, labels = digits.train
     result = fnn.fit(
         MODEL, PARAMS, (images[:640], labels[:640]), loss=models.penalty_loss(), optimizer=optim.adam(2e-3), epochs=6,
-        batch_size=32, seed=0, transform=data.standardize(images), validation=digits["val"], progress=False,
+        batch_size=32, seed=0, transform=data.standardize(images), validation=digits.val, progress=False,
     )  # fmt: skip
     assert result.history[-1]["val_accuracy"] > 0.85

@@ -43,8 +43,8 @@ def test_lenet5_learns_the_digits_and_repeats_bit_for_bit_whatever_the_workers()
     model = models.lenet5(10, activation=layers.tanh)
     params = model.init(np.random.default_rng(0), (32, 32, 1))
     runs = [
-        fit(params, model=model, train=digits["train"], optimizer=optim.adam(2e-3), epochs=5, batch_size=64,
-            transform=data.chain(data.random_shift(1), data.standardize(digits["train"][0])), workers=workers)
+        fit(params, model=model, train=digits.train, optimizer=optim.adam(2e-3), epochs=5, batch_size=64,
+            transform=data.chain(data.random_shift(1), data.standardize(digits.train[0])), workers=workers)
         for workers in (1, 3)
     ]  # fmt: skip
     assert same_bits(runs[0].params, runs[1].params)
@@ -52,9 +52,9 @@ def test_lenet5_learns_the_digits_and_repeats_bit_for_bit_whatever_the_workers()
     scores = fnn.evaluate(
         model,
         runs[0].params,
-        *digits["test"],
+        *digits.test,
         loss=losses.softmax_cross_entropy,
-        transform=data.standardize(digits["train"][0]),
+        transform=data.standardize(digits.train[0]),
     )
     assert scores["accuracy"] > 0.95
 

@@ -1,0 +1,74 @@
+"""Open regular files only: a named pipe or a device with the name of a data file would block its reader for ever."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from functional_nn.data.errors import DataError
+
+__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size", "text_lines"]
+
+KINDS = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFCHR: "character device",
+    stat.S_IFBLK: "block device",
+    stat.S_IFSOCK: "socket",
+}
+# Without blocking: a pipe could take the place of a file between the check and the opening.
+FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def exists(path: str | Path) -> bool:
+    """Return whether a regular file exists. Raise `DataError` if the path is a directory or a special file."""
+    try:
+        regular_size(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def regular_size(path: str | Path) -> int:
+    """Return the size in bytes of a regular file without opening it. Links are followed.
+
+    Raises `DataError`, which names the path, for a directory, a named pipe, a device or a socket, and
+    `FileNotFoundError` for a missing file.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "special file")
+        raise DataError(f"{path}: this is a {kind}, expected a regular file: move it away or name another path")
+    return status.st_size
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Open a regular file for reading bytes. Raises as `regular_size` does."""
+    regular_size(path)
+    return os.fdopen(regular_descriptor(path), "rb")
+
+
+def regular_descriptor(path: str | Path) -> int:
+    """Return a descriptor of a file that `regular_size` has checked. The caller closes it."""
+    return os.open(path, FLAGS)
+
+
+def text_lines(file: Path) -> list[str]:
+    """Return the lines of a text file without the empty ones at its end.
+
+    Raises `DataError`, which names the line, for text that is not UTF-8.
+    """
+    with open_regular(file) as stream:
+        data = stream.read()
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{file}:{number}: not UTF-8 ({error.reason}): save the file as UTF-8") from error
+    # Only at "\n": str.splitlines also splits at characters that a file name may contain.
+    lines = text.removeprefix("\ufeff").split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
