@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments import options
-from experiments.rows import Row, Settings
+from experiments.running import options
+from experiments.running.row import Row, Settings
 from experiments.single import train_one
 from functional_nn import models
 

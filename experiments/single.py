@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from experiments import options, page
-from experiments.curves import panel
-from experiments.galleries import class_names, draw_confusion, draw_filters, draw_mistakes
-from experiments.inputs import Inputs, jobs, train_and_test
-from experiments.rows import Row
-from experiments.runs import run
-from experiments.store import Outcome, Store, write_json
-from experiments.summary import summarize
-from experiments.tables import cell
-from experiments.training import PARTS, Splits
+from experiments.running import options
+from experiments.running.inputs import Inputs, jobs, train_and_test
+from experiments.running.row import Row
+from experiments.running.runs import run
+from experiments.running.store import Outcome, Store, write_json
+from experiments.running.summary import cell, summarize
+from experiments.running.training import PARTS, Splits
+from experiments.showing import page
+from experiments.showing.curves import panel
+from experiments.showing.galleries import class_names, draw_confusion, draw_filters, draw_mistakes
 from functional_nn import data
 
 HEADER = ("seed", "train", "val", "test", "val + test", "seconds")

@@ -11,22 +11,26 @@ import argparse
 from time import perf_counter
 from typing import Any
 
-from experiments import options, page
 from experiments.autopsy.course import train_variant
 from experiments.autopsy.findings import paragraphs, pieces, text_table, variants_said
 from experiments.autopsy.overflow import overflow
-from experiments.autopsy.summary import ranked, summarize
+from experiments.autopsy.ranking import ranked, summarize
 from experiments.autopsy.variants import NETWORKS, Variant, budget, described, variants
-from experiments.runs import Job, run
-from experiments.store import Store, code, write_json
-from experiments.training import Splits, count_classes
+from experiments.running import options
+from experiments.running.runs import Job, run
+from experiments.running.store import Store, code, write_json
+from experiments.running.training import Splits, count_classes
+from experiments.showing import page
 from functional_nn import data
 
 CODE = (
-    *(f"defects/{name}.py" for name in ("activations", "catalogue", "centring", "cross_entropy", "pool", "weighted")),
+    *(
+        f"autopsy/defects/{name}.py"
+        for name in ("activations", "catalogue", "centring", "cross_entropy", "pool", "weighted")
+    ),
     "autopsy/course.py",
     "autopsy/variants.py",
-    "rows.py",
+    "report/rows.py",
 )
 
 

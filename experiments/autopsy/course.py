@@ -14,11 +14,11 @@ import numpy as np
 from tqdm import tqdm
 
 import functional_nn as fnn
+from experiments.autopsy.defects import DEFECTS, loss_with_defects, with_defects
+from experiments.autopsy.defects.centring import centred_by
 from experiments.autopsy.variants import Budget, Variant
-from experiments.defects import DEFECTS, loss_with_defects, with_defects
-from experiments.defects.centring import centred_by
-from experiments.store import Outcome
-from experiments.training import PARTS, Splits, count_classes
+from experiments.running.store import Outcome
+from experiments.running.training import PARTS, Splits, count_classes
 from functional_nn import data, keys, losses, optim, tree
 
 

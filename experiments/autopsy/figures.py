@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.autopsy.summary import Row, row_of
+from experiments.autopsy.ranking import Row, row_of
 from experiments.autopsy.variants import AUTHORS, RIGHT, Network, alone
-from experiments.the_report import records
+from experiments.report.printed import records
 
 REPORTS_CLASSES = 50
 BLACK, RED, GREEN, GREY = "black", "tab:red", "tab:green", "0.55"

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import page
+from experiments.autopsy.defects import DEFECTS
 from experiments.autopsy.figures import draw
-from experiments.autopsy.summary import Row, row_of
+from experiments.autopsy.ranking import Row, row_of
 from experiments.autopsy.variants import AUTHORS, LENET5, NETWORKS, RIGHT, Network, Variant, alone
-from experiments.defects import DEFECTS
+from experiments.showing import page
 
 HEADER = ("defect", "network", "checker", "cosine", "error by layer", "loss", "test", "harm", "repaired", "gain")
 KEY = (

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.autopsy.defects import loss_with_defects
+from experiments.autopsy.defects.cross_entropy import naive_softmax
 from experiments.autopsy.verdicts import LARGE_LOGITS, ruling_on_large_logits
-from experiments.defects import loss_with_defects
-from experiments.defects.cross_entropy import naive_softmax
 from functional_nn import losses
 
 DTYPES = (np.float32, np.float64, np.longdouble)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import functional_nn as fnn
-from experiments.rows import FEW_IMAGES, REPORT_BATCH, heavy_ball, plain
+from experiments.report.rows import FEW_IMAGES, REPORT_BATCH, heavy_ball, plain
 from functional_nn import layers, models, optim
 
 

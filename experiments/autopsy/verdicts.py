@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import functional_nn as fnn
-from experiments.defects import DEFECTS, Defect, loss_with_defects
+from experiments.autopsy.defects import DEFECTS, Defect, loss_with_defects
 from functional_nn import layers, losses
 from functional_nn.testing import GradientError, check_loss, check_vjp
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import mnist
-from experiments.training import train
+from experiments.running.training import train
 from functional_nn import data, tree
 
 TINY = ("--epochs", "1", "--seeds", "2")

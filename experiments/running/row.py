@@ -1,0 +1,57 @@
+"""One row of a table: the network that it trains, and the settings that train it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import functional_nn as fnn
+from functional_nn import losses, optim
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is trained.
+
+    - `optimizer(schedule_or_rate, weight_decay=...)`; `cosine`: the rate rises for a twentieth of all steps and
+      then falls along a cosine, else it is constant.
+    - `shift`: the largest random shift in pixels; `flip`: colour images are mirrored at random (a mirrored digit is
+      another sign). Neither touches features.
+    - `unit_variance`: inputs have the training set's zero mean and unit variance; else they are scaled to a range of
+      one and only centred.
+    """
+
+    learning_rate: float
+    epochs: int
+    weight_decay: float = 0.0
+    batch_size: int = 128
+    shift: int = 2
+    flip: bool = True
+    cosine: bool = True
+    unit_variance: bool = True
+    optimizer: Callable[..., optim.Transform] = optim.adam
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings as what a results file holds."""
+        return asdict(self) | {"optimizer": self.optimizer.__name__}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    - `network(classes=...)`: the model; None is scikit-learn's one-layer Perceptron, which has no settings.
+    - `frozen`: the convolutions keep their random start (the report's rows without "grad").
+    - `on_features`: takes hand-made features in place of pixels where these are asked for.
+    - `loss`: what it is trained for; `smallest_wins`: its outputs are penalties, and the least is its answer.
+    """
+
+    name: str
+    title: str
+    network: Callable[..., fnn.Layer] | None = None
+    settings: Settings | None = None
+    frozen: bool = False
+    on_features: bool = False
+    loss: losses.Loss = losses.softmax_cross_entropy
+    smallest_wins: bool = False

@@ -1,0 +1,1 @@
+"""What the commands share to show results: the HTML page, curves and galleries."""
