@@ -1,4 +1,4 @@
-"""What the runs come to: a row a variant, and the table of defects ranked by harm."""
+"""The results of all runs: a summary of each variant, and the defects in order of harm."""
 
 from __future__ import annotations
 
@@ -9,72 +9,71 @@ from typing import Any
 import numpy as np
 
 from experiments.autopsy.defects import DEFECTS
-from experiments.autopsy.variants import AUTHORS, NETWORKS, RIGHT, Budget, Network, Variant, alone, changed, described
+from experiments.autopsy.variants import (
+    AUTHORS,
+    NETWORKS,
+    RIGHT,
+    Budget,
+    Network,
+    Variant,
+    alone,
+    changed,
+    configuration,
+)
 from experiments.autopsy.verdicts import ruling
-from experiments.running.store import Outcome
-from experiments.running.summary import wilson
-from experiments.running.training import PARTS, Splits, count_classes
+from experiments.running.outcome import Outcome
+from experiments.running.splits import PARTS, Splits, count_classes
+from experiments.running.summary import Summary, means, wilson
 
-Row = dict[str, Any]
+Line = dict[str, Any]  # of the table of defects
 
 
-def summarize(variant: Variant, budget: Budget, outcomes: Sequence[Outcome], splits: Splits) -> Row:
-    """Return a variant's row of results.json: means and deviations over the seeds, and every seed's record.
+def variant_summary(variant: Variant, budget: Budget, outcomes: Sequence[Outcome], splits: Splits) -> Summary:
+    """Return a variant's entry in results.json: means and deviations over the seeds, and every seed's record.
 
     "loss" is the training loss of the last epoch as the variant measures it, None where no seed finished.
     """
     records = [outcome.record for outcome in outcomes]
-    row: Row = {"model": variant.name, "network": variant.network.name, "role": variant.role}
-    for part in PARTS:
-        values = [record[part] for record in records]
-        row[part] = float(np.mean(values))
-        row[f"{part}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    summary: Summary = {"model": variant.name, "network": variant.network.name, "role": variant.role}
+    summary |= means(records, PARTS)
     finished = [record for record in records if record["diverged"] is None]
-    return row | {
-        "test_interval": wilson(row["test"], len(splits["test"][1])),
+    return summary | {
+        "test_interval": wilson(summary["test"], len(splits["test"][1])),
         "loss": _mean([record["history"][-1]["loss"] for record in finished]),
         "diverged": [record["diverged"] for record in records if record["diverged"] is not None],
         "epoch_seconds": _mean([entry["seconds"] for record in records for entry in record["history"]]),
-        "settings": described(variant, budget, count_classes(splits)),
+        "settings": configuration(variant, budget, count_classes(splits)),
         "seeds": records,
     }
 
 
-def ranked(rows: Sequence[Row]) -> list[Row]:
-    """Return a row a defect and network, the most harmful first.
+def ranked(rows: Sequence[Summary]) -> list[Line]:
+    """Return a line for each defect of each network, the most harmful first.
 
-    - "harm": by how much the right network's test accuracy is above that with the defect alone;
-    - "gain": how much the author's network gains by its repair (by not having it, where it does not have it), None
-      where there is no such network;
-    - "cosine_at_start", "cosine": of the angle to the true gradient, before training and the mean through it;
-    - "cosines", "errors_at_start": of each layer, the mean cosine through training and the error before it.
+    - "harm": how far the right network's test accuracy lies above that with the defect alone;
+    - "gain": how much the author's network gains from the repair (or would lose by the defect, where it does not have
+      it); None where there is no such network;
+    - "cosine_at_start", "cosine": the cosine of the angle to the true gradient, before training, and its mean over
+      training;
+    - "cosines", "errors_at_start": for each layer, the mean cosine over training, and the error before training.
     """
-    found = [_of(network, name, rows) for network in NETWORKS for name in network.defects]
-    return sorted(found, key=lambda row: -row["harm"])
+    lines = [_line(network, name, rows) for network in NETWORKS for name in network.defects]
+    return sorted(lines, key=lambda line: -line["harm"])
 
 
-def row_of(rows: Sequence[Row], network: Network, role: str) -> Row:
-    """Return the row of a network's variant."""
+def row_of(rows: Sequence[Summary], network: Network, role: str) -> Summary:
+    """Return the summary of a network's variant."""
     return next(row for row in rows if (row["network"], row["role"]) == (network.name, role))
 
 
-def _of(network: Network, name: str, rows: Sequence[Row]) -> Row:
-    """Return one line of the table of defects."""
+def _line(network: Network, name: str, rows: Sequence[Summary]) -> Line:
     row, right = row_of(rows, network, alone(name)), row_of(rows, network, RIGHT)
-    gradients = [entry for record in row["seeds"] for entry in record["gradients"] if entry is not None]
-    at_start = [record["gradients"][0] for record in row["seeds"] if record["gradients"][0] is not None]
-    layers = list(at_start[0]["cosines"])
-    found = ruling(name)
     line = {
         "defect": name,
         "title": DEFECTS[name].title,
         "network": network.name,
-        "verdict": None if found is None else found.verdict or "passes",
-        "place": found and found.place,
-        "cosine_at_start": _mean([entry["cosine"] for entry in at_start]),
-        "cosine": _mean([entry["cosine"] for entry in gradients]),
-        "cosines": {layer: _mean([entry["cosines"][layer] for entry in gradients]) for layer in layers},
-        "errors_at_start": {layer: _mean([entry["errors"][layer] for entry in at_start]) for layer in layers},
+        **_ruling_of(name),
+        **_angles(row),
         "loss": row["loss"],
         "diverged": len(row["diverged"]),
         "test": row["test"],
@@ -92,7 +91,27 @@ def _of(network: Network, name: str, rows: Sequence[Row]) -> Row:
     return line
 
 
+def _ruling_of(defect: str) -> Line:
+    answer = ruling(defect)
+    if answer is None:
+        return {"verdict": None, "place": None}
+    return {"verdict": answer.verdict or "passes", "place": answer.place}
+
+
+def _angles(row: Summary) -> Line:
+    """Return the cosines and errors of a variant's gradients."""
+    gradients = [entry for record in row["seeds"] for entry in record["gradients"] if entry is not None]
+    at_start = [record["gradients"][0] for record in row["seeds"] if record["gradients"][0] is not None]
+    layers = list(at_start[0]["cosines"])
+    return {
+        "cosine_at_start": _mean([entry["cosine"] for entry in at_start]),
+        "cosine": _mean([entry["cosine"] for entry in gradients]),
+        "cosines": {layer: _mean([entry["cosines"][layer] for entry in gradients]) for layer in layers},
+        "errors_at_start": {layer: _mean([entry["errors"][layer] for entry in at_start]) for layer in layers},
+    }
+
+
 def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of those that are numbers, None where none is."""
+    """Return the mean of the finite values, None where there is none."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     return float(np.mean(known)) if known else None

@@ -1,4 +1,4 @@
-"""What bounds a step: the machine's matrix product rate; and how time and memory grow."""
+"""The limit of a step, which is the machine's matrix product rate, and the growth of time and memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import subprocess
 import sys
 import tracemalloc
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from experiments.benchmark.contestants.ours import stepper
 from experiments.benchmark.works import NETWORKS, SHAPES, Work
-from functional_nn import layers, serial, work
+from experiments.running.machine import seconds
+from functional_nn import layers, serial
+from functional_nn import work as anatomy
 
 BATCHES = tuple(2**i for i in range(13))
 SIZES = (16, 32, 64, 128)
@@ -23,7 +24,7 @@ SIZES = (16, 32, 64, 128)
 def sgemm_rate() -> float:
     """Return the multiply-adds a second of a float32 product of 1024 x 1024 matrices on all cores."""
     a = np.random.default_rng(0).standard_normal((1024, 1024)).astype(np.float32)
-    return 1024**3 / min(_seconds(lambda: a @ a, 20))
+    return 1024**3 / min(seconds(lambda: a @ a, 20, warmup=1))
 
 
 def step_multiply_adds(network: str) -> int:
@@ -33,15 +34,15 @@ def step_multiply_adds(network: str) -> int:
     """
     model = NETWORKS[network]()
     params = model.init(np.random.default_rng(0), SHAPES[network])
-    counts = [work.multiply_adds(leaf, params) for leaf in work.leaf_layers(model, SHAPES[network])]
+    counts = [anatomy.multiply_adds(leaf, params) for leaf in anatomy.leaf_layers(model, SHAPES[network])]
     weighted = [count for count in counts if count]
     return 3 * sum(weighted) - weighted[0]
 
 
 def growth() -> dict[str, Any]:
-    """Return LeNet-5's milliseconds by batch, a convolution's by image size, and the exponents of their large half."""
-    by_batch = {n: 1e3 * median(_seconds(_lenet5_step(n), 10)) for n in BATCHES}
-    by_size = {size: 1e3 * median(_seconds(_conv_step(size), 10)) for size in SIZES}
+    """Return LeNet-5's milliseconds by batch, a convolution's by image size, and the exponents over the larger half."""
+    by_batch = {n: 1e3 * median(seconds(_lenet5_step(n), 10, warmup=1)) for n in BATCHES}
+    by_size = {size: 1e3 * median(seconds(_conv_step(size), 10, warmup=1)) for size in SIZES}
     return {
         "ms_by_batch": by_batch,
         "exponent_of_batch": _exponent(by_batch),
@@ -51,7 +52,7 @@ def growth() -> dict[str, Any]:
 
 
 def peak_memory() -> dict[str, float]:
-    """Return the MiB that a step of LeNet-5 allocates at its peak, the batch apart, at batches 512 and 8192."""
+    """Return the MiB that a step of LeNet-5 allocates at its peak, without the batch, at batches 512 and 8192."""
     peaks = {}
     for n in (512, 8192):
         step = _lenet5_step(n)
@@ -88,17 +89,7 @@ def _conv_step(size: int) -> Any:
     return step
 
 
-def _seconds(step: Any, times: int) -> list[float]:
-    step()
-    seconds = []
-    for _ in range(times):
-        began = perf_counter()
-        step()
-        seconds.append(perf_counter() - began)
-    return seconds
-
-
 def _exponent(ms: dict[int, float]) -> float:
-    """The slope of log time against log size over the larger half."""
+    """Return the slope of log time against log size over the larger half of the sizes."""
     large = sorted(ms)[len(ms) // 2 :]
     return float(np.polyfit([math.log(size) for size in large], [math.log(ms[size]) for size in large], 1)[0])

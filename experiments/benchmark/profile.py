@@ -1,4 +1,4 @@
-"""What a training step's time goes into: each part of a model on one thread, and a chunk on one thread and on two."""
+"""Where the time of a training step goes: each part of a model on one thread, and a chunk on one thread and on two."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import functional_nn as fnn
 from experiments.benchmark.works import NETWORKS, Work
 from functional_nn import losses
 
-CHUNK = 64  # what one thread is given of a large batch
+CHUNK = 64  # images of a large batch that one thread takes at a time
 
 
 def profile(network: str, steps: int = 40) -> dict[str, tuple[float, float]]:
-    """Return {part: (forward, backward)}, milliseconds, medians over steps on one chunk; "whole" is a step as it is."""
+    """Return {part: (forward, backward)}, medians in milliseconds over steps on one chunk; "whole" is a whole step."""
     model, (x, labels) = NETWORKS[network](), Work(network, "train", CHUNK).draw()
     params = model.init(np.random.default_rng(0), x.shape[1:])
     whole = fnn.value_and_grad(model, losses.softmax_cross_entropy)
@@ -34,7 +34,7 @@ def profile(network: str, steps: int = 40) -> dict[str, tuple[float, float]]:
 
 
 def on_threads(network: str, steps: int = 100) -> dict[str, tuple[float, float]]:
-    """Return what a chunk takes, {"1 thread": (ms, of processor time), "2 threads": ...}, medians."""
+    """Return the medians {"1 thread": (milliseconds of a chunk, of processor time), "2 threads": ...}."""
     model, (x, labels) = NETWORKS[network](), Work(network, "train", 2 * CHUNK).draw()
     params = model.init(np.random.default_rng(0), x.shape[1:])
     whole = fnn.value_and_grad(model, losses.softmax_cross_entropy)

@@ -1,16 +1,18 @@
-"""The benchmark's picture: our time over each peer's, one dot a work."""
+"""The benchmark's picture: our time divided by each peer's, a dot for each work and peer."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 from typing import Any
 
+from matplotlib.figure import Figure
 
-def draw_ratios(rows: list[dict[str, Any]], file: Path) -> None:
-    """Draw the ratios of all rows on a logarithmic axis, grouped by work, and write the picture to `file`."""
-    from matplotlib.figure import Figure
 
-    rows = [row for row in rows if "algorithm" not in row["peer"]]
+def ratios_picture(comparisons: list[dict[str, Any]]) -> bytes | None:
+    """Return a PNG file with the ratios on a logarithmic axis, grouped by work; None where no peer was measured."""
+    rows = [row for row in comparisons if "algorithm" not in row["peer"]]
+    if not rows:
+        return None
     works = list(dict.fromkeys((row["network"], row["mode"], row["batch"]) for row in rows))
     figure = Figure(figsize=(8, 1.2 + 0.3 * len(works)), layout="constrained")
     axes = figure.subplots()
@@ -28,4 +30,6 @@ def draw_ratios(rows: list[dict[str, Any]], file: Path) -> None:
     axes.set_xlabel("our time / theirs (left of the line: functional_nn is faster)")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    figure.savefig(file, dpi=110)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110)
+    return stream.getvalue()

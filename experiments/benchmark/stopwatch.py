@@ -1,20 +1,22 @@
-"""Contestants in processes of their own, timed in alternating blocks."""
+"""Contestants in processes of their own, which take turns in blocks of steps."""
 
 from __future__ import annotations
 
 import json
-import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from time import perf_counter, sleep
+from contextlib import ExitStack
+from time import sleep
 from types import TracebackType
 
 from experiments.benchmark.works import Work
+from experiments.running.machine import seconds
 
 BLOCKS = 4  # at least, of each contestant
-BLOCK_SECONDS = 0.3  # long enough for caches and threads to be as they are within a training run
-PAUSE_SECONDS = 0.1  # before a block: idle threads of the contestant before go on spinning for a while
+BLOCK_SECONDS = 0.3  # long enough for caches and threads to settle as in a training run
+PAUSE_SECONDS = 0.1  # before a block: threads of the previous contestant spin for a while after its last step
 
 
 class Contestant:
@@ -42,20 +44,15 @@ class Contestant:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"a contestant ended: exit code {self.process.wait()}; its error stands above")
-        return [float(seconds) for seconds in json.loads(answer)]
-
-    @staticmethod
-    def cores() -> int:
-        """Return the number of cores that every contestant may use."""
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            raise RuntimeError(f"a contestant ended with exit code {self.process.wait()}; its error stands above")
+        return [float(taken) for taken in json.loads(answer)]
 
 
 def alternate(names: list[str], work: Work, steps: int, warmup: int = 5) -> dict[str, list[float]]:
     """Return the seconds of at least `steps` steps of each contestant, taken in turns after `warmup` steps each."""
-    contestants = {name: Contestant(name, work) for name in names}
     times: dict[str, list[float]] = {name: [] for name in names}
-    try:
+    with ExitStack() as stack:
+        contestants = {name: stack.enter_context(Contestant(name, work)) for name in names}
         pace = {name: min(contestant.take(warmup)) for name, contestant in contestants.items()}
         blocks = 0
         while blocks < BLOCKS or any(len(taken) < steps for taken in times.values()):
@@ -64,9 +61,6 @@ def alternate(names: list[str], work: Work, steps: int, warmup: int = 5) -> dict
                 block = max(1, int(BLOCK_SECONDS / pace[name]))
                 sleep(PAUSE_SECONDS)
                 times[name] += contestant.take(block)
-    finally:
-        for contestant in contestants.values():
-            contestant.__exit__(None, None, None)
     return times
 
 
@@ -93,15 +87,12 @@ def _prepare(name: str, work: Work) -> Callable[[], None]:
 
 
 def _serve(request: str) -> None:
+    """Take steps whenever a line of standard input asks for some, and print their seconds."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt ends the benchmark, which then ends this process
     name, *work = json.loads(request)
     step = _prepare(name, Work(*work))
     for line in sys.stdin:
-        seconds = []
-        for _ in range(int(line)):
-            began = perf_counter()
-            step()
-            seconds.append(perf_counter() - began)
-        print(json.dumps(seconds), flush=True)
+        print(json.dumps(seconds(step, int(line))), flush=True)
 
 
 if __name__ == "__main__":

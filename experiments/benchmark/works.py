@@ -12,7 +12,7 @@ from functional_nn import layers, models
 
 CLASSES = 50
 EPOCH = 25_000
-RATE = 1e-6  # so small that thousands of steps on one batch do not end in denormal gradients, which are slow
+RATE = 1e-6  # so small that thousands of steps on one batch lead to no denormal gradients, which are slow
 LAYERS = {  # each on (16, 16, 32), after a convolution and alone
     "group_norm": layers.group_norm(8),
     "layer_norm": layers.layer_norm(),
@@ -60,7 +60,7 @@ def after_convolution(layer: fnn.Layer) -> fnn.Layer:
 
 
 def alone(layer: fnn.Layer) -> fnn.Layer:
-    """Return the layer before each image's mean and a dense layer: it need not return the gradient of its input."""
+    """Return the layer, each image's mean and a dense layer: a first layer need not return its input's gradient."""
     return fnn.serial(layer=layer, mean=layers.global_avg_pool(), output=layers.dense(CLASSES))
 
 

@@ -1,6 +1,6 @@
 """Copies of the library's layers, combinators and losses, with one module compiled from another syntax tree.
 
-The copies replace nothing: after the import the library is what it was.
+The copies replace nothing: after the import the library is as before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from experiments.mutants.subjects import Library
 
 COPIED = ("layers", "compose", "losses")
 Place = tuple[str, int]  # a module's name and the line where a function begins
-GARBAGE = 0.7  # what memory that was never written holds
+GARBAGE = 0.7  # in memory that a mutant forgets to write
 
 
 def library_copy(module: str | None = None, syntax: ast.Module | None = None) -> Library:
@@ -66,7 +66,7 @@ def functions_run(call: Callable[[], Any]) -> set[Place]:
 
 @contextmanager
 def unwritten_memory() -> Iterator[None]:
-    """Let `np.empty` return always the same numbers: a mutant that forgets to write must not depend on luck."""
+    """Let `np.empty` always return the same numbers, so that the fate of a mutant that forgets to write is fixed."""
 
     def filled(allocate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         def empty(*arguments: Any, **keywords: Any) -> np.ndarray:
@@ -81,7 +81,7 @@ def unwritten_memory() -> Iterator[None]:
 
 
 class _Finder(MetaPathFinder):
-    """Finds one module where it is, and gives it other code."""
+    """Finds one module in its usual place, and gives it other code."""
 
     def __init__(self, module: str, syntax: ast.Module) -> None:
         self.module, self.syntax = module, syntax

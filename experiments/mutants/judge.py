@@ -1,4 +1,4 @@
-"""What becomes of a mutant: it changes nothing, breaks the forward, raises, is rejected, or survives."""
+"""What becomes of a mutant: it changes nothing, changes the output, raises, is rejected, or survives."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from functional_nn.testing import GradientError
 
 CASES = 5  # configurations of each subject
 COTANGENTS = (101, 102)  # not the checker's own
-ROUNDING = 1e-12  # of an array's largest entry: below, two ways to compute the same
+ROUNDING = 1e-12  # of an array's largest entry; smaller differences are rounding
 
 
 class Fate(StrEnum):
-    """What becomes of a mutant; the share that the checker rejects is that of REJECTED and SURVIVED alone."""
+    """What becomes of a mutant; the share that the checker rejects counts REJECTED and SURVIVED alone."""
 
-    SAME = "same"  # every result is what it was, on all cases
+    SAME = "same"  # it changes no result, on any case
     FORWARD = "forward"  # it changes the output: a wrong forward, not a wrong backward
     RAISED = "raised"  # it raises an error of its own where it is called
     CHANGED = "changed"  # it changes gradients: the checker decides which of the next two it is
@@ -38,7 +38,7 @@ class Fate(StrEnum):
     SURVIVED = "survived"
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """The fate of one mutant, and how large the change was, relative to the array, where it survived."""
 
     subject: str
@@ -49,27 +49,27 @@ class Verdict(NamedTuple):
     size: float = 0.0
 
 
-def judge_source(subject: str, module: str, numbers: list[int], seed: int) -> list[Verdict]:
-    """Judge these of the source mutants of a subject in one module."""
-    syntax, file, found = source_mutants(subject, module, seed)
-    verdicts = []
+def judge_source(subject: str, module: str, numbers: list[int], seed: int) -> list[Judgement]:
+    """Judge the source mutants with these numbers, of a subject in one module."""
+    syntax, file, all_mutants = source_mutants(subject, module, seed)
+    judgements = []
     for number in numbers:
-        mutant = found[number]
+        mutant = all_mutants[number]
         fate, size = _fate(lambda mutant=mutant: _source_mutant(module, syntax, mutant), subject, seed)
         text = textwrap.shorten(mutant.text, 160)
-        verdicts.append(Verdict(subject, mutant.kind, f"{file}:{mutant.line}", text, fate, size))
-    return verdicts
+        judgements.append(Judgement(subject, mutant.kind, f"{file}:{mutant.line}", text, fate, size))
+    return judgements
 
 
-def judge_results(subject: str, path: str, seed: int) -> list[Verdict]:
+def judge_results(subject: str, path: str, seed: int) -> list[Judgement]:
     """Judge all mutants of one of the gradients that a subject's pullback returns."""
     right = _cases(subject, seed)
-    verdicts = []
+    judgements = []
     for kind, text, mistake in MISTAKES:
         wrong = [mistaken(case.right, path, mistake) for case in right]
         fate, size = _judge(right, wrong, seed)
-        verdicts.append(Verdict(subject, kind, f"the gradient of {path}", text, fate, size))
-    return verdicts
+        judgements.append(Judgement(subject, kind, f"the gradient of {path}", text, fate, size))
+    return judgements
 
 
 def gradients_of(subject: str, seed: int) -> list[str]:
@@ -134,7 +134,7 @@ def _fate(make: Callable[[], Library], subject: str, seed: int) -> tuple[Fate, f
 
 
 def _judge(right: list[Case], wrong: list[Any], seed: int) -> tuple[Fate, float]:
-    """Compare on every case with the right pullback, which decides what is changed, then ask the checker there."""
+    """Compare the mutant with the right pullback on every case; ask the checker on the cases where it differs."""
     with warnings.catch_warnings(), np.errstate(all="ignore"), unwritten_memory():
         warnings.simplefilter("ignore")
         sizes = [_difference(case, mutant) for case, mutant in zip(right, wrong, strict=True)]
@@ -178,7 +178,7 @@ def _difference(case: Case, mutant: Any) -> tuple[Fate, float]:
 
 
 def _apart(expected: Arrays, got: Arrays) -> float:
-    """The largest change of an entry, relative to the largest entry of its array; inf where the form differs."""
+    """Return the largest change of an entry, relative to its array's largest; inf where shapes or names differ."""
     if [path for path, _ in expected] != [path for path, _ in got]:
         return np.inf
     worst = 0.0

@@ -1,4 +1,4 @@
-"""Mutants of results: one array that a right pullback returns is changed on its way out."""
+"""Mutants of results: a right pullback, one of whose arrays is changed before it is returned."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn import tree
-from functional_nn.layer import Layer
+from functional_nn import Layer, tree
 from functional_nn.losses import Loss
 
-Mistake = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # gradient, cotangent, batch size -> what is returned
+Mistake = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # gradient, cotangent, batch size -> wrong gradient
 AXES = range(4)
 
 
@@ -42,7 +41,7 @@ def mistaken(right: Layer | Loss, path: str, mistake: Mistake) -> Any:
 
 
 def _mistakes() -> Iterator[tuple[str, str, Mistake]]:
-    """Yield kind, text and mistake; one that does not fit an array gives it back as it was."""
+    """Yield kind, text and mistake; a mistake that does not fit an array returns it unchanged."""
     yield "x 1.01", "times 1.01", lambda g, dy, n: 1.01 * g
     yield "x 2", "times 2", lambda g, dy, n: 2.0 * g
     yield "sign", "the other sign", lambda g, dy, n: -g

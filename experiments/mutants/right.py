@@ -13,14 +13,14 @@ from functional_nn import compose, keys, layers, losses
 from functional_nn.testing import GradientError, check_vjp, strategies
 
 LIBRARY = Library(layers, compose, losses)
-APART = 1_000_000  # the seeds of these cases, from those that mutants are judged on
+FIRST_SEED = 1_000_000  # no mutant is judged on cases from here on
 
 
 def check_subjects(numbers: range, seed: int) -> tuple[int, list[str]]:
-    """Check a random case of a subject for each number; return how many, and what the checker says of rejected ones."""
+    """Check a random case of a subject for each number; return their count, and the messages of false alarms."""
     alarms = []
     for number in numbers:
-        case = draw_case(SUBJECTS[number % len(SUBJECTS)], keys.fold(seed, APART + number), LIBRARY)
+        case = draw_case(SUBJECTS[number % len(SUBJECTS)], keys.fold(seed, FIRST_SEED + number), LIBRARY)
         try:
             case.check(case.right, number)
         except GradientError as error:
@@ -29,7 +29,7 @@ def check_subjects(numbers: range, seed: int) -> tuple[int, list[str]]:
 
 
 def check_networks(count: int, seed: int) -> tuple[int, list[str]]:
-    """Check about `count` random networks of `testing.strategies`; return what `check_subjects` does."""
+    """Check about `count` random networks of `testing.strategies`; return the same as `check_subjects`."""
     checked, alarms = 0, []
     shapes = st.one_of(strategies.vector_shapes(), strategies.image_shapes())
 

@@ -1,4 +1,4 @@
-"""Mutants of source code: each changes one node of a function's syntax tree, as a person may get it wrong."""
+"""Mutants of source code: each changes one node of a function's syntax tree, as a programmer's mistake would."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Change = tuple[str, ast.AST]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed node: `kind` is a column of the table, `text` shows the change."""
+    """A change of one node: `kind` is a column of the table, `text` shows the change."""
 
     kind: str
     line: int
@@ -34,7 +34,7 @@ class Mutant:
 
 def mutants(module: ast.Module, first_lines: set[int]) -> list[Mutant]:
     """Return every mutant of the functions that begin at these lines, without those of functions within them."""
-    found: dict[str, Mutant] = {}
+    result: dict[str, Mutant] = {}
     for function in ast.walk(module):
         if isinstance(function, ast.FunctionDef) and _first_line(function) in first_lines:
             for parent, field, position, old in _nodes(function, "body"):
@@ -42,13 +42,13 @@ def mutants(module: ast.Module, first_lines: set[int]) -> list[Mutant]:
                     text = f"{ast.unparse(old)} -> {ast.unparse(new)}"
                     mutant = Mutant(kind, getattr(old, "lineno", function.lineno), text, parent, field, position, new)
                     with changed(module, mutant):
-                        found.setdefault(ast.unparse(function), mutant)
-    return list(found.values())
+                        result.setdefault(ast.unparse(function), mutant)
+    return list(result.values())
 
 
 @contextmanager
 def changed(module: ast.Module, mutant: Mutant) -> Iterator[ast.Module]:
-    """Yield the syntax tree with the mutant's node in it; afterwards it is what it was."""
+    """Yield the syntax tree with the mutant's node in it; afterwards restore it."""
     old = getattr(mutant.parent, mutant.field)
     new = mutant.new
     if mutant.position is not None:

@@ -1,7 +1,7 @@
-"""Every public layer, combinator and loss, with random configurations and inputs: a new one needs one row here.
+"""Every public layer, combinator and loss, with random configurations and inputs; a new one needs one entry here.
 
-A row takes the library, which is a copy of it where a mutant is wanted, so that the same row makes the right layer and
-the wrong one.
+An entry takes the library as an argument, so that the same entry makes the right layer, and from a copy of the library
+with a mutant in it the wrong one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functional_nn.testing import check_loss, check_vjp
 
 Arrays = list[tuple[str, Any]]
 Make = Callable[[Any, np.random.Generator], tuple[Layer, tuple[int, ...]]]
-KEY = 7  # for layers that draw; the others do not look at it
+KEY = 7  # for layers that draw; the others ignore it
 
 
 class Library(NamedTuple):
@@ -45,7 +45,7 @@ class LayerCase:
         return [("y", y), *tree.items(dparams), ("x", dx)]
 
     def results_without_dx(self, layer: Layer, seed: int) -> Arrays:
-        """Return what `results` does of a pass with `wrt_x=False`, where dx must be None."""
+        """Return the same as `results`, for a pass with `wrt_x=False`, in which dx must be None."""
         y, pullback = layer.vjp(self.params, self.x, key=KEY, wrt_x=False)
         dparams, dx = pullback(np.random.default_rng(seed).standard_normal(y.shape))
         return [("y", y), *tree.items(dparams), *([] if dx is None else [("x", dx)])]
@@ -81,15 +81,15 @@ Case = LayerCase | LossCase
 
 
 def draw_case(name: str, seed: keys.Key, library: Library) -> Case:
-    """Return the case of this seed; of another copy of the library the same case, with that copy's functions."""
+    """Return the case of this seed; another copy of the library gives the same case with its own functions."""
     rng = keys.generator(seed)
     if name in LOSSES:
         return LossCase(*LOSSES[name](library, rng))
-    row = LAYERS[name]
-    layer, shape = row.make(library, rng)
+    subject = LAYERS[name]
+    layer, shape = subject.make(library, rng)
     params = tree.map(lambda p: _frozen(p + 0.5 * rng.standard_normal(p.shape)), layer.init(rng, shape))
     x = 2.0 * rng.standard_normal((_size(rng), *shape))
-    return LayerCase(layer, params, _frozen(x), row.draws)
+    return LayerCase(layer, params, _frozen(x), subject.draws)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
@@ -102,7 +102,7 @@ def _size(rng: np.random.Generator, least: int = 1, most: int = 4) -> int:
 
 
 def _pair(rng: np.random.Generator, least: int = 1, most: int = 3) -> tuple[int, int]:
-    """A pair, half of them of equal numbers."""
+    """Return a pair; every second one has equal numbers."""
     first = _size(rng, least, most)
     return (first, first) if rng.random() < 0.5 else (first, _size(rng, least, most))
 
@@ -117,15 +117,15 @@ def _image(rng: np.random.Generator, least: tuple[int, int]) -> tuple[int, ...]:
     return (height, height if rng.random() < 0.5 and height >= least[1] else width, _size(rng, 1, 3))
 
 
-class Row(NamedTuple):
+class Subject(NamedTuple):
     """`make(library, rng) -> (layer, input_shape)`; `draws` for a layer that needs a key to train."""
 
     make: Make
     draws: bool = False
 
 
-def _elementwise(name: str) -> Row:
-    return Row(lambda library, rng: (getattr(library.layers, name), _any_shape(rng)))
+def _elementwise(name: str) -> Subject:
+    return Subject(lambda library, rng: (getattr(library.layers, name), _any_shape(rng)))
 
 
 def _leaky_relu(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
@@ -145,13 +145,13 @@ def _conv2d(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, .
     return library.layers.conv2d(filters, kernel, stride=stride, padding=padding), (height, width, channels)
 
 
-def _pool(name: str) -> Row:
+def _pool(name: str) -> Subject:
     def make(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
         window = _pair(rng)
         stride = None if rng.random() < 0.4 else _pair(rng)
         return getattr(library.layers, name)(window, stride=stride), _image(rng, window)
 
-    return Row(make)
+    return Subject(make)
 
 
 def _grouped_conv2d(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
@@ -237,7 +237,7 @@ def _mean_squared_error(library: Any, rng: np.random.Generator) -> tuple[Loss, n
 
 
 def _labels(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]:
-    """A loss of four classes, `loss(losses)`, with labels."""
+    """Return how to draw a case of `loss(losses)`, a loss of four classes, with labels."""
 
     def make(library: Any, rng: np.random.Generator) -> tuple[Loss, np.ndarray, np.ndarray]:
         n = _size(rng)
@@ -246,8 +246,8 @@ def _labels(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator],
     return make
 
 
-def _rows(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]:
-    """A loss of numbers, `loss(losses)`, with targets from 0 to 1."""
+def _numbers(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]:
+    """Return how to draw a case of `loss(losses)`, a loss of numbers, with targets from 0 to 1."""
 
     def make(library: Any, rng: np.random.Generator) -> tuple[Loss, np.ndarray, np.ndarray]:
         shape = (_size(rng), _size(rng, 2, 5))
@@ -256,41 +256,41 @@ def _rows(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator], t
     return make
 
 
-LAYERS: dict[str, Row] = {
+LAYERS: dict[str, Subject] = {
     "sigmoid": _elementwise("sigmoid"),
     "tanh": _elementwise("tanh"),
     "scaled_tanh": _elementwise("scaled_tanh"),
     "relu": _elementwise("relu"),
-    "leaky_relu": Row(_leaky_relu),
+    "leaky_relu": Subject(_leaky_relu),
     "silu": _elementwise("silu"),
     "softplus": _elementwise("softplus"),
     "asinh_unit": _elementwise("asinh_unit"),
-    "dense": Row(_dense),
-    "conv2d": Row(_conv2d),
-    "conv2d in groups": Row(_grouped_conv2d),
+    "dense": Subject(_dense),
+    "conv2d": Subject(_conv2d),
+    "conv2d in groups": Subject(_grouped_conv2d),
     "gelu": _elementwise("gelu"),
-    "layer_norm": Row(_layer_norm),
-    "group_norm": Row(_group_norm),
-    "batch_norm": Row(_batch_norm, draws=True),  # with a key its training pass is checked, and not inference's
-    "dropout": Row(_dropout, draws=True),
-    "reshape": Row(_reshape),
-    "global_avg_pool": Row(_global_avg_pool),
+    "layer_norm": Subject(_layer_norm),
+    "group_norm": Subject(_group_norm),
+    "batch_norm": Subject(_batch_norm, draws=True),  # with a key the checker sees its training pass
+    "dropout": Subject(_dropout, draws=True),
+    "reshape": Subject(_reshape),
+    "global_avg_pool": Subject(_global_avg_pool),
     "max_pool": _pool("max_pool"),
     "avg_pool": _pool("avg_pool"),
-    "flatten": Row(_flatten),
-    "zero_pad": Row(_zero_pad),
-    "serial": Row(_serial),
-    "residual": Row(_residual),
-    "branch": Row(_branch),
-    "bind": Row(_bind),
+    "flatten": Subject(_flatten),
+    "zero_pad": Subject(_zero_pad),
+    "serial": Subject(_serial),
+    "residual": Subject(_residual),
+    "branch": Subject(_branch),
+    "bind": Subject(_bind),
 }
 LOSSES: dict[str, Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]] = {
     "softmax_cross_entropy": _softmax_cross_entropy,
     "mean_squared_error": _mean_squared_error,
     "cross_entropy": _labels(lambda losses: losses.cross_entropy(0.2, (1.0, 2.0, 0.5, 3.0))),
     "hinge": _labels(lambda losses: losses.hinge(0.7)),
-    "kl_divergence": _rows(lambda losses: losses.kl_divergence),
-    "sigmoid_cross_entropy": _rows(lambda losses: losses.sigmoid_cross_entropy),
-    "huber": _rows(lambda losses: losses.huber(0.8)),
+    "kl_divergence": _numbers(lambda losses: losses.kl_divergence),
+    "sigmoid_cross_entropy": _numbers(lambda losses: losses.sigmoid_cross_entropy),
+    "huber": _numbers(lambda losses: losses.huber(0.8)),
 }
 SUBJECTS = (*LAYERS, *LOSSES)

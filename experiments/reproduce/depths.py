@@ -1,6 +1,7 @@
 """The report's open question: were the depths of the improved LeNet-5's convolutions badly chosen?
 
-Its author guessed so from the low figures. The same network, settings and data, with other depths.
+Its author suspected so, because the accuracies are low. Here the same network trains with other depths, under the same
+settings and on the same data.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from matplotlib.figure import Figure
 
 import functional_nn as fnn
 from experiments.report.printed import OTHER_DATA, PRINTED
+from experiments.running.outcome import Outcome
 from experiments.running.row import Row
-from experiments.running.store import Outcome
-from experiments.running.summary import cell, gain, interval
+from experiments.running.summary import Summary, cell, gain, interval
 from experiments.showing import page
 from experiments.showing.curves import panel
 from functional_nn import initializers, layers, models
@@ -49,26 +50,23 @@ def depth_rows(improved: Row) -> list[Row]:
     ]
 
 
-def answer(summaries: Sequence[dict[str, Any]], outcomes: dict[str, list[Outcome]], labels: np.ndarray) -> str:
+def answer(summaries: Sequence[Summary], outcomes: dict[str, list[Outcome]], labels: np.ndarray) -> str:
     """Return whether the depths that validation data choose do better than the report's on the test images."""
     reported, best = summaries[0], max(summaries, key=lambda summary: summary["val"])
     theirs = PRINTED["improved_grad"]
-    rest = (
-        f"The same depths gave the report {theirs.test:.4f} (other data); whatever deeper ones gain, most of what it "
-        "lacked lies elsewhere."
-        if reported["test"] - theirs.test > best["test"] - reported["test"]
-        else f"The same depths gave the report {theirs.test:.4f} (other data)."
-    )
+    context = f"With the same depths the report has {theirs.test:.4f} (other data)."
+    if reported["test"] - theirs.test > best["test"] - reported["test"]:
+        context += " That difference is larger than the gain from other depths: most of the loss has other causes."
     if best is reported:
-        return f"Validation data choose the report's own depths, {reported['test']:.4f} on the test images. {rest}"
-    found = gain(outcomes[best["model"]], outcomes[reported["model"]], labels)
-    verdict = "the depths made no difference that these test images show"
-    if found.shows:
-        verdict = "better depths there are" if found.mean > 0 else "on the test images they are worse"
+        return f"Validation data choose the report's own depths, {reported['test']:.4f} on the test images. {context}"
+    difference = gain(outcomes[best["model"]], outcomes[reported["model"]], labels)
+    conclusion = "these test images show no difference between the two"
+    if difference.shows:
+        conclusion = "the other depths are better" if difference.mean > 0 else "the other depths are worse"
     return (
         f"Validation data choose {best['title']}: {best['test']:.4f} on the test images, against "
-        f"{reported['test']:.4f} with the report's {reported['title']}, a gain of {found} (standard error): "
-        f"{verdict}. {rest}"
+        f"{reported['test']:.4f} with the report's {reported['title']}, a gain of {difference} (standard error): "
+        f"{conclusion}. {context}"
     )
 
 
@@ -79,13 +77,11 @@ def depths_page(
     rows = results["rows"]
     curves = [panel(row, "accuracy") for row in rows]
     return "The improved LeNet-5's depths", [
-        page.paragraph(
-            f"{results['data']}. Seeds: {', '.join(map(str, results['seeds']))}. Were the depths 6, 16 and 6 of the "
-            "three convolutions badly chosen, as the report's author guesses? Here are others under the same settings."
-        ),
+        f"{results['data']}. Seeds: {', '.join(map(str, results['seeds']))}. Were the depths 6, 16 and 6 of the "
+        "three convolutions badly chosen, as the report's author suspects? Here are others under the same settings.",
         page.heading("The answer"),
-        page.paragraph(answer(rows, outcomes, labels)),
-        page.paragraph(OTHER_DATA),
+        answer(rows, outcomes, labels),
+        OTHER_DATA,
         page.table(
             "The same network with other depths: accuracies, means over the seeds ± their standard deviation.",
             ["", "val", "test", "95 % of test", "val + test", "parameters", "s/epoch"],
@@ -94,26 +90,28 @@ def depths_page(
         page.Plate(
             "depths",
             "Accuracy of each choice; bars are the standard deviation over seeds. Compare two distances: from the "
-            "dashed line, the report's own figure, to the first point, which has its depths, and thence to the others.",
+            "dashed line, which is the report's own accuracy, to the first point, which has the report's depths; and "
+            "from the first point to the others.",
             [draw_depths(rows)],
             "accuracy of each choice of depths",
         ),
         page.Plate(
             "depths-curves",
-            "Accuracy over the epochs. A training curve that leaves validation behind has depth to spare.",
+            "Accuracy over the epochs. Where the training curve rises far above the validation curve, the network is "
+            "deep enough to learn the training images by heart.",
             curves,
             "accuracy over the epochs",
         ),
     ]
 
 
-def _line(row: dict[str, Any]) -> list[str]:
+def _line(row: Summary) -> list[str]:
     ours = [cell(row, "val"), cell(row, "test"), interval(row), cell(row, "val_test")]
     return [row["title"], *ours, f"{row['parameters']:,}", f"{row['epoch_seconds']:.3f}"]
 
 
-def draw_depths(summaries: Sequence[dict[str, Any]]) -> Figure:
-    """Return a picture of a line a choice of depths: its accuracy over validation and test images together."""
+def draw_depths(summaries: Sequence[Summary]) -> Figure:
+    """Return a picture with a line for each choice of depths: its accuracy over validation and test images together."""
     figure = Figure(figsize=(4.6, 1.0 + 0.36 * len(summaries)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(PRINTED["improved_grad"].test, linestyle="--", color="0.5", label="the report, test")

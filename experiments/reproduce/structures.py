@@ -1,7 +1,8 @@
-"""Drawings of networks, made from the models themselves (the report's figures 1 to 3)."""
+"""Drawings of networks, computed from the models themselves (the report's figures 1 to 3)."""
 
 from __future__ import annotations
 
+import ast
 import math
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ IMAGE, VECTOR = "#9ecae1", "#fdae6b"
 
 
 class Stage(NamedTuple):
-    """What a part of a network makes of its input; activations stand with the part that they follow."""
+    """A part of a network, with the activations that follow it: its name, its output's shape, its parameters."""
 
     text: str
     shape: Shape
@@ -28,20 +29,20 @@ class Stage(NamedTuple):
 
 def stages(model: fnn.Layer, input_shape: Shape) -> list[Stage]:
     """Return the input and the parts of a serial model in order."""
-    found, shape, rng = [Stage("input", input_shape, 0)], input_shape, np.random.default_rng(0)
+    result, shape, rng = [Stage("input", input_shape, 0)], input_shape, np.random.default_rng(0)
     for name, part in model.parts:
         parameters = fnn.tree.size(part.init(rng, shape))
         after = part.output_shape(shape)
         if after == shape and not parameters:
-            found[-1] = found[-1]._replace(text=f"{found[-1].text}, {part.name}")
+            result[-1] = result[-1]._replace(text=f"{result[-1].text}, {part.name}")
         else:
-            found.append(Stage(f"{name}: {_described(part)}", after, parameters))
+            result.append(Stage(f"{name}: {_call(part)}", after, parameters))
         shape = after
-    return found
+    return result
 
 
 def draw_structure(model: fnn.Layer, input_shape: Shape) -> Figure:
-    """Return a figure with a line a stage, from the input down: its shape to scale, what it is, its parameters."""
+    """Return a figure with a line a stage, from the input down: its shape to scale, its text and its parameters."""
     lines = stages(model, input_shape)
     figure = Figure(figsize=(3.6, 0.2 + 0.5 * len(lines)), layout="constrained")
     axes = figure.subplots()
@@ -69,14 +70,7 @@ def _draw_shape(axes: Axes, shape: Shape, y: float, largest: int) -> None:
         axes.add_patch(Rectangle(corner, 1.4 * height, height, facecolor=IMAGE, edgecolor="0.3", linewidth=0.7))
 
 
-def _described(part: fnn.Layer) -> str:
-    """Return a part's kind and its sizes: "conv2d 5x5, 6"."""
-    config = dict(part.config or {})
-    window = config.get("kernel", config.get("window"))
-    if isinstance(window, tuple):
-        window = "x".join(map(str, window))
-    elif window is not None:
-        window = f"{window}x{window}"
-    count = config.get("filters", config.get("units"))
-    sizes = ", ".join(str(size) for size in (window, count) if size is not None)
-    return f"{part.name} {sizes}".rstrip()
+def _call(part: fnn.Layer) -> str:
+    """Return a part as it prints, without its keyword arguments: "conv2d(6, 5)"."""
+    call = ast.parse(repr(part), mode="eval").body
+    return ast.unparse(ast.Call(call.func, call.args, [])) if isinstance(call, ast.Call) else part.name

@@ -13,9 +13,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from experiments.running.store import Outcome, Store, code
-from experiments.running.training import Splits
-from functional_nn import data
+from experiments.running.splits import Splits
 
 SIZE, BINS, COUNT = 256, 64, 408
 DISTANCES, ANGLES = (1, 2, 3), (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
@@ -36,23 +34,11 @@ def features(image: np.ndarray) -> np.ndarray:
     return np.concatenate([*histogram, oriented, *haralick]).astype(np.float32)
 
 
-def handmade_of(root: str, store: Store, workers: int | None = None) -> Splits:
-    """Return `handmade` of the images that `root` holds, made once and then found again in the store.
-
-    All images are in memory at their size of 256x256 meanwhile, 200 kB each. Needs scikit-image.
-    """
-    configuration = {"source": data.fingerprint(root, SIZE), "code": code("running/handmade.py")}
-    kept = store.find("features", configuration)
-    if kept is None:
-        splits = handmade(data.load(root, SIZE)[1], workers)
-        arrays = {f"{part}_{i}": array for part, split in splits.items() for i, array in enumerate(split)}
-        kept = Outcome({part: len(labels) for part, (_, labels) in splits.items()}, arrays)
-        store.add("features", configuration, kept)
-    return {part: (kept.arrays[f"{part}_0"], kept.arrays[f"{part}_1"]) for part in kept.record}
-
-
 def handmade(splits: Splits, workers: int | None = None) -> Splits:
-    """Return the splits with features (n, 408) in place of images (n, 256, 256, c); runs on all cores where None."""
+    """Return the splits with features (n, 408) in place of images (n, 256, 256, c).
+
+    `workers` is the number of processes, None for one a core.
+    """
     return {part: (_of_all(part, images, workers), labels) for part, (images, labels) in splits.items()}
 
 

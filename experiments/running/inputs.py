@@ -6,17 +6,23 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.running.handmade import handmade_of
+from experiments.running.handmade import SIZE, handmade
+from experiments.running.loading import fingerprint, load_splits
+from experiments.running.outcome import Outcome
 from experiments.running.row import Row
 from experiments.running.runs import Job
-from experiments.running.store import Outcome, Store, code
-from experiments.running.training import Splits, count_classes, run_row
-from functional_nn import data
+from experiments.running.splits import Splits, count_classes
+from experiments.running.store import Store, code
+from experiments.running.training import PERCEPTRON_EPOCHS, splits_of, train_and_test
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The splits that rows are trained on, with `features` those of the rows that take them; `source` says of what."""
+    """The splits that rows are trained on.
+
+    - `source`: what the splits follow from;
+    - `features`: hand-made features, for the rows that take them in place of pixels.
+    """
 
     source: str
     pixels: Splits
@@ -24,44 +30,53 @@ class Inputs:
 
     def of(self, row: Row) -> Splits:
         """Return what `row` is trained on."""
-        return self.features if row.on_features and self.features is not None else self.pixels
+        return splits_of(row, self.pixels, self.features)
 
 
 def load(options: argparse.Namespace, store: Store) -> tuple[str, Inputs]:
-    """Return what was found, and the data; hand-made features are made once and kept in the store."""
-    found, pixels = data.load(options.data, cache=options.cache)
-    features = handmade_of(options.data, store, options.workers) if options.features == "handmade" else None
-    return found, Inputs(data.fingerprint(options.data), pixels, features)
+    """Return a description of the data, and the data; hand-made features are computed once and kept in the store."""
+    description, pixels = load_splits(options)
+    features = load_handmade(options, store) if options.features == "handmade" else None
+    return description, Inputs(fingerprint(options), pixels, features)
+
+
+def load_handmade(options: argparse.Namespace, store: Store) -> Splits:
+    """Return `handmade` of the images at `--data`; it is computed once and then read from the store.
+
+    Meanwhile all images are in memory at their size of 256x256, 200 kB each. Needs scikit-image.
+    """
+    configuration = {"source": fingerprint(options, SIZE), "code": code(handmade)}
+    outcome = store.find("features", configuration)
+    if outcome is None:
+        splits = handmade(load_splits(options, SIZE)[1], options.workers)
+        arrays = {f"{part}_{i}": array for part, split in splits.items() for i, array in enumerate(split)}
+        outcome = Outcome({part: len(labels) for part, (_, labels) in splits.items()}, arrays)
+        store.add("features", configuration, outcome)
+    return {part: (outcome.arrays[f"{part}_0"], outcome.arrays[f"{part}_1"]) for part in outcome.record}
 
 
 def jobs(rows: list[Row], seeds: list[int], inputs: Inputs) -> list[Job]:
     """Return a job of `train_and_test` for each row and seed: all rows of the first seed, then of the next."""
-    digest = code("report/rows.py", "running/row.py", "running/training.py")
-    return [
-        Job(f"{row.name}, seed {seed}", configuration(row, seed, inputs, digest), (row, seed))
-        for seed in seeds
-        for row in rows
-    ]
+    return [Job(row.name, seed, configuration(row, seed, inputs), (row, seed)) for seed in seeds for row in rows]
 
 
-def train_and_test(
-    row: Row, seed: int, pixels: Splits, features: Splits | None, *, threads: int, progress: bool
-) -> Outcome:
-    """Return `run_row` of the splits that the row takes."""
-    return run_row(row, Inputs("", pixels, features).of(row), seed=seed, threads=threads, progress=progress)
-
-
-def configuration(row: Row, seed: int, inputs: Inputs, digest: str) -> dict[str, Any]:
-    """Return all that a run's figures follow from; `digest` is the code's."""
-    splits = inputs.of(row)
+def configuration(row: Row, seed: int, inputs: Inputs) -> dict[str, Any]:
+    """Return all that the figures of a run follow from."""
+    splits, settings = inputs.of(row), row.settings
+    functions = [train_and_test] if settings is None else [train_and_test, settings.optimizer]
+    network = f"Perceptron(max_iter={PERCEPTRON_EPOCHS})"
+    if row.network is not None:
+        network = repr(row.network(count_classes(splits)))
     return {
         "model": row.name,
-        "network": "Perceptron(max_iter=2000)" if row.network is None else repr(row.network(count_classes(splits))),
+        "network": network,
         "frozen": row.frozen,
-        "settings": None if row.settings is None else row.settings.described(),
+        "loss": repr(row.loss),
+        "smallest_wins": row.smallest_wins,
+        "settings": None if settings is None else settings.described(),
         "seed": seed,
         "source": inputs.source,
         "inputs": "pixels" if splits is inputs.pixels else "handmade",
         "shapes": {part: list(images.shape) for part, (images, _) in splits.items()},
-        "code": digest,
+        "code": code(*functions),
     }

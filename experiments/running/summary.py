@@ -1,4 +1,4 @@
-"""What several seeds of a row come to: means, standard deviations, intervals, and differences between rows."""
+"""Figures over the seeds of a row: means, standard deviations, intervals, and differences between rows."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.running.outcome import Outcome
 from experiments.running.row import Row
-from experiments.running.store import Outcome
-from experiments.running.training import PARTS, Splits
+from experiments.running.splits import PARTS, Splits
 
 Summary = dict[str, Any]
 Z = 1.959964  # the standard normal's 97.5 % quantile
 
 
 class Gain(NamedTuple):
-    """By how much one row's test accuracy is above another's, and the standard error of that over images."""
+    """The difference of one row's test accuracy from another's, and its standard error over images."""
 
     mean: float
     error: float
@@ -27,15 +27,15 @@ class Gain(NamedTuple):
 
     @property
     def shows(self) -> bool:
-        """Whether it is more than two standard errors from none."""
+        """Whether the difference is larger than two standard errors."""
         return abs(self.mean) > 2 * self.error
 
 
 def wilson(accuracy: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a share `accuracy` of n examples (Wilson 1927).
 
-    It says how far another n images would give another figure; the spread over seeds is not in it. (The accuracy is a
-    mean over seeds, so there is no whole number of successes, as SciPy's interval asks for.)
+    It shows how much the figure would vary with another n images; it does not include the variation over seeds.
+    (SciPy's interval needs a whole number of successes; a mean over seeds has none.)
     """
     centre = (accuracy + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * math.sqrt(accuracy * (1 - accuracy) / n + Z**2 / (4 * n**2))
@@ -43,9 +43,9 @@ def wilson(accuracy: float, n: int) -> tuple[float, float]:
 
 
 def gain(ours: Sequence[Outcome], theirs: Sequence[Outcome], labels: np.ndarray) -> Gain:
-    """Return the gain of one row's outcomes on another's over the test images, whose labels are (n,).
+    """Return the gain of one row over another on the test images, whose labels are (n,).
 
-    It is paired: of each image, the difference between the shares of seeds that are right about it.
+    It is paired: for each image, the difference between the shares of seeds that classify it rightly.
     """
     right = [
         np.mean([o.arrays["test_outputs"].argmax(axis=1) == labels for o in row], axis=0) for row in (ours, theirs)
@@ -54,19 +54,27 @@ def gain(ours: Sequence[Outcome], theirs: Sequence[Outcome], labels: np.ndarray)
     return Gain(float(difference.mean()), float(difference.std() / math.sqrt(len(labels))))
 
 
-def summarize(row: Row, outcomes: Sequence[Outcome], splits: Splits) -> dict[str, Any]:
+def means(records: Sequence[dict[str, Any]], keys: Sequence[str]) -> Summary:
+    """Return the mean of each key's values over the seeds, and as KEY_sd their standard deviation.
+
+    Standard deviations are those of a sample (divided by n - 1), None for a single seed.
+    """
+    summary: Summary = {}
+    for key in keys:
+        values = [record[key] for record in records]
+        summary[key] = float(np.mean(values))
+        summary[f"{key}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return summary
+
+
+def summarize(row: Row, outcomes: Sequence[Outcome], splits: Splits) -> Summary:
     """Return a row of results.json: means over the seeds, their standard deviations, and every seed's record.
 
-    "val_test" is the accuracy over validation and test images together. The standard deviations are samples'
-    (n - 1), None for a single seed.
+    "val_test" is the accuracy over validation and test images together.
     """
     sizes = {part: len(splits[part][1]) for part in PARTS}
     records = [outcome.record | {"val_test": _together(outcome.record, sizes)} for outcome in outcomes]
-    summary: dict[str, Any] = {"model": row.name, "title": row.title}
-    for what in (*PARTS, "val_test"):
-        values = [record[what] for record in records]
-        summary[what] = float(np.mean(values))
-        summary[f"{what}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    summary: Summary = {"model": row.name, "title": row.title, **means(records, (*PARTS, "val_test"))}
     return summary | {
         "test_interval": wilson(summary["test"], sizes["test"]),
         "epoch_seconds": float(np.median([record["epoch_seconds"] for record in records])),

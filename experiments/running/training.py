@@ -1,4 +1,4 @@
-"""One run: a row trained from one seed, and its record."""
+"""One run: a row is trained from one seed; its record holds the accuracies and the course of training."""
 
 from __future__ import annotations
 
@@ -9,23 +9,42 @@ from typing import Any
 import numpy as np
 
 import functional_nn as fnn
+from experiments.running.outcome import Outcome
 from experiments.running.row import Row, Settings
-from experiments.running.store import Outcome
+from experiments.running.splits import PARTS, Splits, count_classes
 from functional_nn import data, optim
 
-Splits = dict[str, tuple[np.ndarray, np.ndarray]]
-PARTS = ("train", "val", "test")
+PERCEPTRON_EPOCHS = 2000
+KERNEL_AXES = 4  # of a convolution's weights
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A network after training, with what it needs to take raw inputs."""
+class TrainedRow:
+    """A row's network after training.
+
+    - `params` belong to `model`; `transform` brings raw inputs to what it takes;
+    - `history`: an entry an epoch;
+    - `first_weights`: those of the first layer that has some; `parameters`: how many there are, frozen ones included.
+    """
 
     model: fnn.Layer
+    params: Any
+    history: list[dict[str, Any]]
+    transform: data.Standardize
     first_weights: np.ndarray
     parameters: int
-    result: fnn.train.FitResult
-    transform: data.Standardize
+
+
+def train_and_test(
+    row: Row, seed: int, pixels: Splits, features: Splits | None, *, threads: int, progress: bool
+) -> Outcome:
+    """Return `run_row` on the splits that the row takes."""
+    return run_row(row, splits_of(row, pixels, features), seed=seed, threads=threads, progress=progress)
+
+
+def splits_of(row: Row, pixels: Splits, features: Splits | None) -> Splits:
+    """Return what `row` is trained on: `features` where it takes these and there are some, else `pixels`."""
+    return features if row.on_features and features is not None else pixels
 
 
 def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, progress: bool = False) -> Outcome:
@@ -37,13 +56,13 @@ def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, 
     if row.network is None:
         return _run_perceptron(row, splits, seed=seed, threads=threads)
     trained = train(row, splits, seed=seed, threads=threads, progress=progress)
-    model, params = trained.model, trained.result.params
     sign = -1.0 if row.smallest_wins else 1.0
     outputs = {
-        part: sign * fnn.predict(model, params, splits[part][0], transform=trained.transform, workers=threads)
+        part: sign
+        * fnn.predict(trained.model, trained.params, splits[part][0], transform=trained.transform, workers=threads)
         for part in PARTS
     }
-    history = trained.result.history
+    history = trained.history
     record = {
         "model": row.name,
         "seed": seed,
@@ -58,8 +77,11 @@ def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, 
 
 def train(
     row: Row, splits: Splits, *, seed: int, threads: int | None = None, progress: bool = False, validate: bool = True
-) -> Trained:
-    """Train a row's network on the "train" split, watching "val" where it is to validate; nothing else is read."""
+) -> TrainedRow:
+    """Train a row's network on the "train" split; after each epoch evaluate it on "val" if `validate`.
+
+    No other split is read.
+    """
     inputs, labels = splits["train"]
     settings = row.settings
     model = row.network(classes=count_classes(splits))
@@ -67,7 +89,7 @@ def train(
     parameters, first = fnn.tree.size(params), next(name for name, _ in model.parts if name in params)
     frozen = {}
     if row.frozen:
-        frozen = {name: params.pop(name) for name, part in model.parts if part.name == "conv2d"}
+        frozen = {name: params.pop(name) for name in list(params) if params[name]["w"].ndim == KERNEL_AXES}
         model = fnn.bind(model, frozen)
     standardize = standardized(inputs, settings)
     result = fnn.fit(
@@ -85,21 +107,16 @@ def train(
         progress=progress,
     )
     first_weights = (frozen | result.params)[first]["w"]
-    return Trained(model, first_weights, parameters, result, standardize)
+    return TrainedRow(model, result.params, result.history, standardize, first_weights, parameters)
 
 
 def standardized(inputs: np.ndarray, settings: Settings | None) -> data.Standardize:
-    """Return the transform of inputs by the training set's statistics."""
+    """Return the transform that brings inputs to the mean and the deviation, or the range, that `settings` ask for."""
     standardize = data.standardize(inputs)
     if settings is None or settings.unit_variance:
         return standardize
     scale = 255.0 if inputs.dtype == np.uint8 else 1.0
     return data.Standardize(standardize.mean, (scale,) * len(standardize.mean))
-
-
-def count_classes(splits: Splits) -> int:
-    """Return the number of classes, the largest label of any split and one."""
-    return 1 + max(int(labels.max()) for _, labels in splits.values())
 
 
 def _optimizer(settings: Settings, steps_an_epoch: int) -> optim.Transform:
@@ -118,12 +135,12 @@ def _augmentation(inputs: np.ndarray, settings: Settings) -> list[Any]:
 
 
 def _run_perceptron(row: Row, splits: Splits, *, seed: int, threads: int | None) -> Outcome:
-    """Train scikit-learn's one-layer Perceptron, max_iter=2000 with its default stop."""
+    """Train scikit-learn's one-layer Perceptron for at most 2000 epochs, with its default criterion to stop."""
     from sklearn.linear_model import Perceptron
 
     standardize = standardized(splits["train"][0], None)
     inputs = {part: standardize(splits[part][0]).reshape(len(splits[part][0]), -1) for part in PARTS}
-    perceptron = Perceptron(max_iter=2000, random_state=seed, n_jobs=threads or -1)
+    perceptron = Perceptron(max_iter=PERCEPTRON_EPOCHS, random_state=seed, n_jobs=threads or -1)
     began = perf_counter()
     perceptron.fit(inputs["train"], splits["train"][1])
     seconds = (perf_counter() - began) / perceptron.n_iter_

@@ -1,7 +1,7 @@
 """The report's own algorithm: loops over filters and output positions, each a product over the whole batch.
 
-Written from its description. `images_too` adds the cited code's loop over the images. Their parameters are those of
-`layers.conv2d`, so they are an oracle for it too.
+Written from its description. `images_too` adds the cited code's loop over the images. The parameters are those of
+`layers.conv2d`, so these loops are an oracle for it too.
 """
 
 from __future__ import annotations

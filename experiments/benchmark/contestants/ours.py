@@ -17,7 +17,7 @@ def prepare(work: Work) -> Callable[[], None]:
 
 
 def in_memory_order(x: np.ndarray) -> np.ndarray:
-    """Return images as a convolution before would leave them, the batch innermost."""
+    """Return images in the memory order of a convolution's output, with the batch innermost."""
     return np.ascontiguousarray(x.transpose(1, 2, 3, 0).swapaxes(1, 2)).transpose(3, 0, 2, 1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
 
@@ -11,10 +10,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from experiments.benchmark.works import CLASSES, RATE, Work
+from experiments.running.machine import available_cores
 
 
 class ChannelsLast(nn.Module):
-    """A layer of the last axis, for images whose channels come second."""
+    """A layer that works on the last axis, for images whose channels come second."""
 
     def __init__(self, layer):
         super().__init__()
@@ -64,7 +64,7 @@ NETWORKS = {
 
 def prepare(work: Work, compiled: bool = False) -> Callable[[], None]:
     """Return the function that takes one step."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(available_cores())
     model = NETWORKS[work.network]()
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9)
     run = torch.compile(model) if compiled else model

@@ -12,7 +12,7 @@ import pytest
 from experiments.autopsy import __main__ as autopsy
 from experiments.autopsy.course import compared, prepared, train_variant
 from experiments.autopsy.defects import DEFECTS
-from experiments.autopsy.ranking import ranked, summarize
+from experiments.autopsy.ranking import ranked, variant_summary
 from experiments.autopsy.variants import (
     AUTHORS,
     LENET5,
@@ -120,7 +120,7 @@ def test_harm_and_gain_are_differences_of_test_accuracies(splits):
         for variant in variants(network):
             outcome = train_variant(variant, Budget(1, 1e-6), 0, splits, threads=1, progress=False)
             record = outcome.record | {"test": accuracies[network.name, variant.role]}
-            rows.append(summarize(variant, Budget(1, 1e-6), [replace(outcome, record=record)], splits))
+            rows.append(variant_summary(variant, Budget(1, 1e-6), [replace(outcome, record=record)], splits))
     ranking = ranked(rows)
     assert [row["harm"] for row in ranking] == sorted((row["harm"] for row in ranking), reverse=True)
     lenet5 = {row["defect"]: row for row in ranking if row["network"] == "lenet5"}
@@ -140,7 +140,7 @@ def test_a_run_ranks_all_defects_and_is_not_repeated(image_lists, tmp_path, caps
     assert len(results["defects"]) == sum(len(network.defects) for network in NETWORKS)
     assert {"data", "seeds", "packages", "commit", "machine", "seconds", "overflow"} <= results.keys()
     assert all(row["settings"]["learning_rate"] > 0 for row in results["rows"])
-    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
     assert all(DEFECTS[name].title in printed for name in DEFECTS)
     assert page.count("data:image/png;base64") == len(NETWORKS)
     assert 'src="http' not in page

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark import limit
+from experiments.benchmark import limit, run
 from experiments.benchmark.contestants import loops, ours
 from experiments.benchmark.stopwatch import alternate
 from experiments.benchmark.works import Work
@@ -49,10 +49,11 @@ def test_exponent_of_a_power_law_is_found():
     assert limit._exponent({n: 3.0 * n**1.5 for n in (1, 2, 4, 8, 16, 32)}) == pytest.approx(1.5)
 
 
-def test_a_row_is_the_ratio_of_medians(capsys):
-    row = benchmark._row(Work("lenet5", "train", 32), "torch", [0.001, 0.002, 0.009], [0.004, 0.004, 0.004])
-    assert row["ratio"] == 0.5
-    assert json.dumps(row)
+def test_a_comparison_is_the_ratio_of_medians(capsys):
+    work = Work("lenet5", "train", 32)
+    comparison = run._comparison(work, "torch", [0.001, 0.002, 0.009], [0.004, 0.004, 0.004])
+    assert comparison["ratio"] == 0.5
+    assert json.dumps(comparison)
     assert "0.500" in capsys.readouterr().out
 
 

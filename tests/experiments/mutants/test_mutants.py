@@ -112,9 +112,11 @@ def altered(change):
 def test_every_gradient_of_a_subject_is_broken_and_found_wrong(subject):
     paths = judge.gradients_of(subject, 0)
     assert paths == {"dense": ["b", "w", "x"], "softmax_cross_entropy": ["outputs"], "bind": ["f.b", "x"]}[subject]
-    verdicts = judge.judge_results(subject, paths[-1], 0)
-    assert {"rejected"} < {verdict.fate for verdict in verdicts} <= {"rejected", "same"}
-    assert all(verdict.fate == "rejected" for verdict in verdicts if verdict.kind in ("x 1.01", "x 2", "sign", "term"))
+    judgements = judge.judge_results(subject, paths[-1], 0)
+    assert {"rejected"} < {judgement.fate for judgement in judgements} <= {"rejected", "same"}
+    assert all(
+        judgement.fate == "rejected" for judgement in judgements if judgement.kind in ("x 1.01", "x 2", "sign", "term")
+    )
 
 
 def raising(y, dx):
@@ -158,7 +160,7 @@ def test_what_is_right_is_checked_and_an_alarm_told(monkeypatch):
     assert (checked, len(alarms)) == (3, 3)
 
 
-def test_the_run_prints_the_table_and_writes_every_verdict(tmp_path, capsys):
+def test_the_run_prints_the_table_and_writes_every_judgement(tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["--subjects", "relu,leaky_relu,mean_squared_error,flatten", "--right", "30", "--workers", "1"]
     mutants.main([*arguments, "--seed", "1", "--out", str(out)])

@@ -27,4 +27,4 @@ def test_the_sweep_trains_each_depth_and_answers(image_lists, tmp_path, capsys):
     assert rows[0]["model"] == "depths_6_16_6"
     assert len({row["parameters"] for row in rows}) == len(rows)
     answer = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Validation data choose"))
-    assert answer in (out / "report.html").read_text(encoding="utf-8").replace("&#x27;", "'")
+    assert answer in (out / "page.html").read_text(encoding="utf-8").replace("&#x27;", "'")

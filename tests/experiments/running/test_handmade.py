@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 import pytest
 
-pytest.importorskip("skimage", reason="scikit-image is an extra: pip install 'functional-nn[handmade]'")
+pytest.importorskip("skimage", reason="scikit-image is an extra: pip install -e '.[handmade]'")
 
 from experiments.reproduce import __main__ as reproduce
-from experiments.running.handmade import COUNT, features, handmade_of
+from experiments.running.handmade import COUNT, features
+from experiments.running.inputs import load_handmade
 from experiments.running.store import Store
 
 
@@ -44,10 +47,11 @@ def test_a_plain_image_has_no_gradients_and_finite_texture():
 
 def test_features_are_made_once(image_lists, tmp_path, monkeypatch):
     store = Store(tmp_path / "features")
-    first = handmade_of(str(image_lists), store, workers=1)
+    options = argparse.Namespace(data=str(image_lists), cache=None, workers=1)
+    first = load_handmade(options, store)
     assert first["train"][0].shape == (12, COUNT)
-    monkeypatch.setattr("experiments.running.handmade.handmade", lambda *a: pytest.fail("made again"))
-    again = handmade_of(str(image_lists), store, workers=1)
+    monkeypatch.setattr("experiments.running.handmade._of_all", lambda *a: pytest.fail("made again"))
+    again = load_handmade(options, store)
     for part in ("train", "val", "test"):
         for array, made in zip(again[part], first[part], strict=True):
             np.testing.assert_array_equal(array, made)

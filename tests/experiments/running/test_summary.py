@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.report.rows import ROWS
-from experiments.running.store import Outcome
+from experiments.running.outcome import Outcome
 from experiments.running.summary import gain, summarize, wilson
 
 

@@ -18,7 +18,7 @@ def test_a_structure_is_that_of_the_model():
         (32, 32, 3), (30, 30, 6), (15, 15, 6), (13, 13, 16), (14, 14, 16), (7, 7, 16), (8, 8, 16), (6, 6, 6),
         (216,), (120,), (84,), (50,),
     ]  # fmt: skip
-    assert found[1].text == "c1: conv2d 3x3, 6, silu"
+    assert found[1].text == "c1: conv2d(6, 3), silu"
     assert found[1].parameters == 3 * 3 * 3 * 6 + 6
 
 
@@ -29,7 +29,7 @@ def test_a_page_holds_its_pictures_and_writes_them_beside_it(tmp_path):
     ]
     two, one = page.Plate("two", "caption <2>", drawings, "networks"), page.Plate("one", "", drawings[:1], "a network")
     page.write(tmp_path, "title & more", [page.heading("<h>"), two, [one]])
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert text.count("data:image/png;base64,") == 3
     assert all(escaped in text for escaped in ("title &amp; more", "&lt;h&gt;", "caption &lt;2&gt;"))
     assert {file.name for file in (tmp_path / "figures").iterdir()} == {"twoa.png", "twob.png", "one.png"}

@@ -42,7 +42,7 @@ def test_a_directory_gives_the_table_the_results_and_the_page(reproduced, image_
     assert "3 classes" in printed
     assert "the report (other data, 50 classes)" in printed
     assert all(name in printed for name in NAMES)
-    page = (out / "report.html").read_text(encoding="utf-8")
+    page = (out / "page.html").read_text(encoding="utf-8")
     assert all(f"Figure {number}." in page for number in range(1, 13))
     assert 'src="http' not in page
     assert str(image_lists) in page
@@ -80,14 +80,14 @@ def test_an_interrupt_says_how_to_go_on(image_lists, tmp_path, monkeypatch, caps
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--epochs", "0"], "'0': expected a whole number of at least 1"),
-        (["--seed", "-1"], "expected a whole number of at least 0"),
+        (["--epochs", "0"], "'0': expected a whole number from 1 to 1,000,000"),
+        (["--seed", "-1"], "expected a whole number from 0 to 4,294,967,295"),
         (["--workers", "two"], "'two': expected a whole"),
         (["--data", "nowhere"], "nowhere: there is no such directory"),
         (["--data", "nowhere"], "train.txt, val.txt and test.txt"),
         (["--scheduler", "tcp://a:1"], "give --backend dask as well"),
         (["--backend", "nothing"], "Invalid backend: nothing"),
-        (["--backend", "multiprocessing"], "expected dask or a backend of joblib that gives results as they finish"),
+        (["--backend", "multiprocessing"], "expected dask or a backend of joblib that returns results as they finish"),
         (["--sweep", "depths", "--features", "handmade"], "leave --features out"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_missing_package_is_named_by_its_extra(option, extra, tmp_path, monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit):
         reproduce.main([option, extra, "--out", str(tmp_path / "out")])
-    assert f"pip install 'functional-nn[{extra}]'" in capsys.readouterr().err
+    assert f"pip install -e '.[{extra}]'" in capsys.readouterr().err
 
 
 def test_an_out_that_is_a_file_is_refused(tmp_path, capsys):

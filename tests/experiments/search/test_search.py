@@ -9,19 +9,19 @@ import pytest
 
 from experiments.report.rows import REPORTED, TUNED
 from experiments.search import __main__ as search
-from experiments.search.__main__ import Trial
+from experiments.search.trials import Trial, hold_out, recorded_trials
 
 
 @pytest.mark.parametrize("name", TUNED)
 def test_the_tuned_settings_are_the_best_of_the_recorded_trials(name):
-    trials = [trial for trial in search.recorded() if (trial.kind, trial.row) == ("settings", name)]
+    trials = [trial for trial in recorded_trials() if (trial.kind, trial.row) == ("settings", name)]
     best = max(trials, key=lambda trial: trial.reached)
     assert best.as_row().settings == TUNED[name]
 
 
 def test_the_reports_learning_rate_is_the_nearest_of_the_recorded_ones():
     distances: dict[float, list[float]] = {}
-    for trial in search.recorded():
+    for trial in recorded_trials():
         if trial.kind == "rates":
             distances.setdefault(trial.changes["learning_rate"], []).append(trial.reached)
     assert {len(of_rate) for of_rate in distances.values()} == {4}
@@ -30,7 +30,7 @@ def test_the_reports_learning_rate_is_the_nearest_of_the_recorded_ones():
 
 def test_every_tenth_training_image_is_held_out_and_test_images_are_gone(splits):
     images, labels = splits["train"]
-    held = search.held_out(splits)
+    held = hold_out(splits)
     assert held.keys() == {"train", "val"}
     np.testing.assert_array_equal(held["train"][0], np.delete(images, 9, axis=0))
     np.testing.assert_array_equal(held["val"][1], [labels[9], *splits["val"][1]])
@@ -51,7 +51,7 @@ TRIALS = [
     ],
 )
 def test_trials_are_repeated_and_found_again(option, line, image_lists, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(search, "recorded", lambda: TRIALS)
+    monkeypatch.setattr("experiments.search.run.recorded_trials", lambda: TRIALS)
     arguments = ["--data", str(image_lists), *option, "--workers", "1", "--out", str(tmp_path / "out")]
     search.main(arguments)
     printed = next(text for text in capsys.readouterr().out.splitlines() if "recorded" in text)
@@ -61,4 +61,4 @@ def test_trials_are_repeated_and_found_again(option, line, image_lists, tmp_path
     search.main(arguments)
     assert "1 of 1 runs are finished already" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["rows"] == first["rows"]
-    assert line[0] in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert line[0] in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
