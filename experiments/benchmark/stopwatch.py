@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,6 +26,7 @@ class Contestant:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "experiments.benchmark.stopwatch", request],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            start_new_session=True,  # an interrupt goes to the benchmark alone, which then ends its contestants
         )  # fmt: skip
 
     def __enter__(self) -> Contestant:
@@ -88,7 +88,6 @@ def _prepare(name: str, work: Work) -> Callable[[], None]:
 
 def _serve(request: str) -> None:
     """Take steps whenever a line of standard input asks for some, and print their seconds."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt ends the benchmark, which then ends this process
     name, *work = json.loads(request)
     step = _prepare(name, Work(*work))
     for line in sys.stdin:

@@ -18,7 +18,7 @@ from experiments.running.options import answered, base_parser, make_directory, p
 def main(arguments: list[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
-    with answered(parser, interrupted="nothing is written"):
+    with answered(parser, interrupted="nothing is written", extra="test"):
         make_directory(options.out)
         from experiments.mutants.run import run_mutants  # needs the extra
 

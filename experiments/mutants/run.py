@@ -38,8 +38,9 @@ Task = tuple[Callable[..., Any], tuple[Any, ...]]
 
 def run_mutants(options: argparse.Namespace) -> None:
     """Judge all mutants of the subjects and check right cases; print the table and write results.json."""
-    workers = options.workers or available_cores()
-    mutants = _run(list(mutant_tasks(options.subjects or SUBJECTS, options.seed)), workers, "mutants")
+    subjects, workers = options.subjects or SUBJECTS, options.workers or available_cores()
+    print(f"{len(subjects)} subjects, {options.right:,} right cases, seed {options.seed}")
+    mutants = _run(list(mutant_tasks(subjects, options.seed)), workers, "mutants")
     judgements = sorted(judgement for some in mutants for judgement in some)
     right = _run(list(right_tasks(options.right, options.seed)), workers, "right cases")
     checked, alarms = sum(count for count, _ in right), [alarm for _, some in right for alarm in some]

@@ -86,17 +86,20 @@ def run_parser(
 
 
 @contextmanager
-def answered(parser: argparse.ArgumentParser, interrupted: str = RUNS_ARE_KEPT) -> Iterator[None]:
+def answered(
+    parser: argparse.ArgumentParser, *, interrupted: str = RUNS_ARE_KEPT, extra: str | None = None
+) -> Iterator[None]:
     """Answer bad input, a missing package, a file that cannot be used, and an interrupt, in a line without a trace.
 
-    Any other exception keeps its trace: it may be a bug. `interrupted` says what an interrupt leaves.
+    Any other exception keeps its trace: it may be a bug. `interrupted` says what an interrupt leaves; `extra` is the
+    command's own, where it has one.
     """
     try:
         yield
     except (InputError, OSError) as error:
         parser.error(str(error))
     except ImportError as error:
-        parser.error(_what_is_missing(error))
+        parser.error(_what_is_missing(error, extra))
     except KeyboardInterrupt:
         parser.exit(130, f"interrupted: {interrupted}\n")
 
@@ -128,9 +131,10 @@ def require(*modules: str) -> None:
             raise ImportError(missing(module))
 
 
-def missing(module: str) -> str:
+def missing(module: str, extra: str | None = None) -> str:
     """Return which extra to install for `module`, with a command that works in a clone of the repository."""
-    return f"this needs {module}, which is not installed: run pip install -e '.[{EXTRAS[module]}]' in the repository"
+    extra = extra or EXTRAS[module]
+    return f"this needs {module}, which is not installed: run pip install -e '.[{extra}]' in the repository"
 
 
 def seeds(options: argparse.Namespace) -> list[int]:
@@ -138,13 +142,13 @@ def seeds(options: argparse.Namespace) -> list[int]:
     return list(range(options.seed, options.seed + options.seeds))
 
 
-def _what_is_missing(error: ImportError) -> str:
+def _what_is_missing(error: ImportError, extra: str | None) -> str:
     if not isinstance(error, ModuleNotFoundError):
         return str(error)
     module = (error.name or "").partition(".")[0]
     if module not in EXTRAS:
         raise error
-    return missing(module)
+    return missing(module, extra)
 
 
 def _check_backend(name: str) -> None:
