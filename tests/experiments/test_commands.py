@@ -72,10 +72,15 @@ def test_seeds_that_go_on_beyond_the_largest_are_refused(command, tmp_path, caps
 
 
 @needs_experiments
-def test_the_largest_seed_is_one(image_lists, tmp_path):
-    arguments = ["--seed", str(MOST_SEED), "--seeds", "1", "--epochs", "1", "--workers", "1", "--out", str(tmp_path)]
-    main_of("reproduce")(["--data", str(image_lists), *arguments])
-    mutants.main(["--seed", str(MOST_SEED), "--subjects", "flatten", "--right", "4", "--workers", "1", *arguments[-2:]])
+def test_the_largest_seed_can_be_used(splits, tmp_path):
+    from experiments.report.rows import rows_as
+    from experiments.running.training import run_row
+
+    for row in rows_as("tuned", epochs=1):
+        if row.name in ("sklearn_perceptron", "lenet5_grad"):
+            assert run_row(row, splits, seed=MOST_SEED, threads=1).record["seed"] == MOST_SEED
+    arguments = ["--subjects", "flatten", "--right", "4", "--workers", "1"]
+    mutants.main([*arguments, "--seed", str(MOST_SEED), "--out", str(tmp_path)])
 
 
 WITHOUT = """
@@ -124,11 +129,13 @@ def test_a_package_of_no_extra_that_is_missing_is_a_bug_and_keeps_its_trace():
         importlib.import_module("experiments.nowhere")
 
 
+@needs_experiments
 @pytest.mark.parametrize("peer", ["torch", "jax", "sklearn"])
 def test_a_peer_that_is_asked_for_and_not_installed_is_refused(peer, tmp_path, monkeypatch, capsys):
     """Item F: an empty picture was "written"."""
     find = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == peer else find(name))
+    monkeypatch.setattr("experiments.benchmark.run.benchmark", lambda *arguments, **keywords: None)
     error = refusal("benchmark", ["--peers", peer, "--out", str(tmp_path)], capsys)
     extra = "experiments" if peer == "sklearn" else "bench"
     assert f"this needs {peer}, which is not installed: run pip install -e '.[{extra}]'" in error
@@ -145,20 +152,21 @@ def test_peers_that_are_not_installed_are_left_out_and_named(monkeypatch, capsys
 @needs_experiments
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 @pytest.mark.parametrize(
-    ("command", "arguments", "answer"),
+    ("command", "arguments", "lines", "answer"),
     [
-        ("mutants", ["--workers", "2"], "interrupted: nothing is written"),
-        ("benchmark", ["--peers", "sklearn"], "interrupted: nothing is written"),
-        ("resnet", ["--epochs", "1000"], "the same command goes on from there"),
+        ("mutants", ["--workers", "2"], 1, "interrupted: nothing is written"),
+        ("benchmark", ["--peers", "sklearn"], 2, "interrupted: nothing is written"),
+        ("resnet", ["--epochs", "1000"], 1, "the same command goes on from there"),
     ],
 )
-def test_an_interrupt_from_the_keyboard_is_answered_in_a_line(command, arguments, answer, tmp_path):
-    """The signal goes to all processes of the group, as Ctrl-C sends it."""
+def test_an_interrupt_from_the_keyboard_is_answered_in_a_line(command, arguments, lines, answer, tmp_path):
+    """The signal goes to all processes of the group, as Ctrl-C sends it, when the command has printed some lines."""
     words = ["-u", "-m", f"experiments.{command}", *arguments_of(command, *arguments), "--out", str(tmp_path)]
     with subprocess.Popen(
         [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
-        assert process.stdout.readline()  # now it works
+        for _ in range(lines):
+            assert process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130
