@@ -1,7 +1,7 @@
-"""The figures that the report prints, and its author's own training records.
+"""The figures that the report prints, and the training records that its author published.
 
-The three last rows of the report's validation column stand against the wrong names: the records end elsewhere.
-The data were another set of 50 classes (63,325 / 450 / 450 images), so only the order of magnitude compares.
+The last three validation accuracies of the report stand beside the wrong names: the records end at other values. The
+data were another set of 50 classes (63,325 / 450 / 450 images), so only the order of magnitude can be compared.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 MISPRINT = (
-    "Three of the report's printed validation figures (LeNet5grad, Improved, Improvedgrad) stand against the wrong "
-    "names: its own training records end at the values recorded here."
+    "Three of the report's printed validation figures (LeNet5grad, Improved, Improvedgrad) stand beside the wrong "
+    "names: its own training records end at the values that are listed here as recorded."
 )
 OTHER_DATA = "The report's figures are of another data set of 50 classes: 63,325 training, 450 and 450 other images."
 
 
 class Printed(NamedTuple):
-    """Accuracies as the report prints them; `recorded_val` is where its training record ends."""
+    """Accuracies as the report prints them; `recorded_val` is the last validation accuracy of its training record."""
 
     train: float | None
     val: float | None
@@ -40,6 +40,6 @@ PRINTED = {
 
 @cache
 def records() -> dict[str, dict[str, list[float]]]:
-    """Return the four LeNets' records, a value an epoch: "train_loss", "val_accuracy", one's "train_accuracy"."""
+    """Return the records of the four LeNets: "train_loss" and "val_accuracy" by epoch, for one "train_accuracy" too."""
     text = (Path(__file__).parent / "records.json").read_text(encoding="utf-8")
     return {name: record for name, record in json.loads(text).items() if name in PRINTED}

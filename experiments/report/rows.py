@@ -1,8 +1,8 @@
-"""The rows of the report's tables: which network each one is, and the settings that train it.
+"""The rows of the report's tables: the network of each, and the settings that train it.
 
-Two tables of settings: TUNED, for each row the best accuracy on held-out and validation data among the trials that
-searched.json records (`python -m experiments.search` repeats them), and REPORTED, the report's own with its code's
-defects repaired.
+There are two tables of settings. TUNED has for each row the settings with the best accuracy on held-out and validation
+data among the trials in search/searched.json (`python -m experiments.search` repeats them). REPORTED has the report's
+own settings, without the defects of its code.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from experiments.running.row import Row, Settings
 from functional_nn import layers, models, optim
 
 REPORT_BATCH = 128
-FEW_IMAGES = 10_000  # for training; below it the tuned batches are a quarter as large, so that there are enough steps
+FEW_IMAGES = 10_000  # with fewer training images, tuned batches are a quarter as large, for enough steps an epoch
 
 
 def heavy_ball(rate: float, weight_decay: float = 0.0) -> optim.Transform:
     """Return the report's optimizer: v <- 0.8 v + 0.2 g, p <- p - rate v - weight_decay p, g summed over its batch.
 
-    `fit` gives the mean over the batch: hence the factor (a last batch that is smaller weighs as a whole one).
+    `fit` gives the mean over the batch, hence the factor; a smaller last batch counts as much as a whole one.
     """
     step = 0.2 * REPORT_BATCH * rate
     return optim.sgd(step, momentum=0.8, weight_decay=weight_decay / step)
@@ -58,9 +58,9 @@ TUNED = {
     "lenet5_relu": Settings(3e-3, epochs=30, weight_decay=0.1),
 }
 
-# The report's perceptrons: plain descent and summed gradients are a guess, by its LeNets; the rest is as it says. Its
-# LeNets' learning rate is not recorded: of those tried, this one gives the losses nearest to its records (the "rates"
-# of searched.json; `python -m experiments.search --rates` repeats them).
+# That the report's perceptrons used plain descent and summed gradients is a guess from its LeNets; the other settings
+# are the report's. Its LeNets' learning rate is not recorded: of the rates tried, this one gives losses nearest to its
+# records (the "rates" of searched.json; `python -m experiments.search --rates` repeats them).
 _PERCEPTRON = Settings(0.001, epochs=200, batch_size=REPORT_BATCH, shift=0, flip=False, cosine=False, optimizer=plain)
 _LENET = replace(_PERCEPTRON, epochs=30, weight_decay=3e-5, unit_variance=False, optimizer=heavy_ball)
 REPORTED = {row.name: _PERCEPTRON if row.on_features else _LENET for row in ROWS if row.network}

@@ -1,1 +1,1 @@
-"""What the commands share to train networks: options, rows, runs and where they are kept, and what they come to."""
+"""What the commands share to train networks: options, data, rows, runs and their store, and summaries of results."""

@@ -1,8 +1,9 @@
-"""The report's 408 hand-made features of an image: colour histogram, HOG, Haralick's texture figures.
+"""The report's 408 hand-made features of an image: colour histogram, HOG, Haralick's texture properties.
 
-Of the 256x256 image: 64 bins for each of 3 colours; histograms of oriented gradients (9 orientations in 64x64 cells,
-blocks of 1x1: 144; Dalal and Triggs 2005); 6 properties of the grey levels' co-occurrence at 3 distances and 4
-angles (72; Haralick et al. 1973). Which distances is not recorded; here they are 1, 2 and 3 pixels.
+They are computed from the 256x256 image: 64 bins for each of 3 colours (192); histograms of oriented gradients, 9
+orientations in 64x64 cells and blocks of 1x1 (144; Dalal and Triggs 2005); 6 properties of the co-occurrence of grey
+levels at 3 distances and 4 angles (72; Haralick et al. 1973). The report does not record the distances; here they are
+1, 2 and 3 pixels.
 """
 
 from __future__ import annotations

@@ -14,12 +14,13 @@ from functional_nn import losses, optim
 class Settings:
     """How a network is trained.
 
-    - `optimizer(schedule_or_rate, weight_decay=...)`; `cosine`: the rate rises for a twentieth of all steps and
-      then falls along a cosine, else it is constant.
-    - `shift`: the largest random shift in pixels; `flip`: colour images are mirrored at random (a mirrored digit is
-      another sign). Neither touches features.
-    - `unit_variance`: inputs have the training set's zero mean and unit variance; else they are scaled to a range of
-      one and only centred.
+    - `optimizer(schedule_or_rate, weight_decay=...)` returns the optimizer;
+    - `cosine`: the learning rate rises for a twentieth of all steps and then falls along a cosine; otherwise it is
+      constant;
+    - `shift`: the largest random shift in pixels; `flip`: whether colour images are mirrored at random (grey ones are
+      not, because a mirrored digit is another sign). Both apply to images alone, not to features;
+    - `unit_variance`: the training set's statistics bring inputs to zero mean and unit variance; otherwise inputs are
+      scaled to a range of one and centred.
     """
 
     learning_rate: float
@@ -33,7 +34,7 @@ class Settings:
     optimizer: Callable[..., optim.Transform] = optim.adam
 
     def described(self) -> dict[str, Any]:
-        """Return the settings as what a results file holds."""
+        """Return the settings as JSON can hold them."""
         return asdict(self) | {"optimizer": self.optimizer.__name__}
 
 
@@ -41,10 +42,11 @@ class Settings:
 class Row:
     """One row of a table.
 
-    - `network(classes=...)`: the model; None is scikit-learn's one-layer Perceptron, which has no settings.
-    - `frozen`: the convolutions keep their random start (the report's rows without "grad").
-    - `on_features`: takes hand-made features in place of pixels where these are asked for.
-    - `loss`: what it is trained for; `smallest_wins`: its outputs are penalties, and the least is its answer.
+    - `network(classes=...)` returns the model; None stands for scikit-learn's one-layer Perceptron, without settings;
+    - `frozen`: the convolutions keep their random start (the report's rows without "grad");
+    - `on_features`: the network takes hand-made features in place of pixels where the user asks for them;
+    - `loss`: the loss that it is trained with;
+    - `smallest_wins`: its outputs are penalties, so the class with the smallest one is its answer.
     """
 
     name: str

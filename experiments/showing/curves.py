@@ -13,7 +13,7 @@ TRAINING, VALIDATION = "tab:blue", "tab:orange"
 
 
 def panel(summary: dict[str, Any], what: str, recorded: dict[str, list[float]] | None = None) -> Figure:
-    """Return a figure of one row's "loss" or "accuracy"; `recorded`, the report's own curves, dashed behind it."""
+    """Return a figure of one row's "loss" or "accuracy", with the report's own curves, `recorded`, as dashed lines."""
     figure = Figure(figsize=(4.6, 3.3), layout="constrained")
     axes = figure.subplots()
     histories = [record["history"] for record in summary["seeds"]]

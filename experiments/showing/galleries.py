@@ -1,4 +1,4 @@
-"""Pictures of what a network has learned: its confusions, its first layer's filters, its most confident mistakes."""
+"""Pictures of a trained network: its confusions, the filters of its first layer, and its most confident mistakes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functional_nn import losses
 
 
 def draw_confusion(labels: np.ndarray, outputs: np.ndarray) -> Figure:
-    """Return the confusion matrix: of each class's images (a line), the shares that are taken for each class."""
+    """Return a picture of the confusion matrix: a line a class, with the shares of its images by predicted class."""
     counts = _counts(labels, outputs)
     classes = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -35,14 +35,14 @@ def confusions(labels: np.ndarray, outputs: np.ndarray, count: int) -> list[tupl
     wrong = _counts(labels, outputs)
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:count]
-    found = [(int(i), int(j), int(wrong[i, j])) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
-    return [confusion for confusion in found if confusion[2]]
+    pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
+    return [(int(i), int(j), int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
 
 
 def draw_filters(weights: np.ndarray, image_shape: Sequence[int], title: str = "", most: int = 24) -> Figure:
-    """Return a sheet of the first layer's weights as pictures, the first `most`, each scaled to its own range.
+    """Return a sheet with the first `most` filters of the first layer as pictures, each scaled to its own range.
 
-    `weights` are kernels (kh, kw, c, filters) or a matrix (h w c, units), which is seen as one picture a unit.
+    `weights` are kernels (kh, kw, c, filters), or a matrix (h w c, units), each of whose columns is one picture.
     """
     pictures = weights if weights.ndim == 4 else weights.reshape(*image_shape, -1)
     count = min(pictures.shape[-1], most)
@@ -58,7 +58,7 @@ def draw_filters(weights: np.ndarray, image_shape: Sequence[int], title: str = "
 
 
 def confident_mistakes(labels: np.ndarray, outputs: np.ndarray, count: int) -> list[tuple[int, int, float]]:
-    """Return (index, predicted class, probability) of the wrong images, the most confidently wrong first."""
+    """Return (index, predicted class, probability) of misclassified images, in falling order of probability."""
     probabilities = losses.softmax(outputs)
     predicted = outputs.argmax(axis=1)
     confidence = np.where(predicted == labels, -1.0, probabilities.max(axis=1))
@@ -67,7 +67,7 @@ def confident_mistakes(labels: np.ndarray, outputs: np.ndarray, count: int) -> l
 
 
 def draw_mistakes(images: np.ndarray, labels: np.ndarray, outputs: np.ndarray, names: Sequence[str]) -> Figure | None:
-    """Return a sheet of the twelve most confidently wrong images; None where nothing is wrong."""
+    """Return a sheet of the twelve most confidently misclassified images; None where there is none."""
     mistakes = confident_mistakes(labels, outputs, 12)
     if not mistakes:
         return None
@@ -79,13 +79,13 @@ def draw_mistakes(images: np.ndarray, labels: np.ndarray, outputs: np.ndarray, n
         axes.set_axis_off()
     for axes, (i, predicted, confidence) in zip(panels, mistakes, strict=False):
         _show(axes, images[i] / 255.0)
-        said = f"{_short(names[predicted])}\n{confidence:.0%} sure\nis {_short(names[labels[i]])}"
-        axes.set_title(said, fontsize=8)
+        title = f"{_short(names[predicted])}\n{confidence:.0%} sure\nis {_short(names[labels[i]])}"
+        axes.set_title(title, fontsize=8)
     return figure
 
 
 def class_names(directory: str | Path, count: int) -> list[str]:
-    """Return the classes' names from the directory's classes.txt (label, tabs, name), else their numbers."""
+    """Return the classes' names from the directory's classes.txt (label, tabs, name), or their numbers without one."""
     names = [str(label) for label in range(count)]
     file = Path(directory) / "classes.txt"
     for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
@@ -96,7 +96,7 @@ def class_names(directory: str | Path, count: int) -> list[str]:
 
 
 def _counts(labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Return how many images of each class (a line) are taken for each class."""
+    """Return the numbers of images by class (a line each) and predicted class."""
     counts = np.zeros((outputs.shape[1], outputs.shape[1]), int)
     np.add.at(counts, (labels, outputs.argmax(axis=1)), 1)
     return counts

@@ -1,7 +1,7 @@
-"""The defects behind the report's figures, as layers, losses, starts and preparations of data.
+"""The defects behind the report's figures, as layers, losses, initial parameters and preparations of data.
 
-One family a file, each saying what is wrong and what is right: `activations`, `weighted` (convolutions and dense
-layers), `pool`, `cross_entropy`, `centring`; `catalogue` names them all.
+Each file holds one family and explains the wrong form and the right one: `activations`, `weighted` (convolutions and
+dense layers), `pool`, `cross_entropy`, `centring`. `catalogue` lists them all.
 """
 
 from experiments.autopsy.defects.catalogue import DEFECTS, Defect, loss_with_defects, with_defects

@@ -1,11 +1,11 @@
 """Wrong derivatives of activations: the sigmoid's (defect 1, eq. 5), the hidden softmax's (7), and SiLU's (eq. 9).
 
 - 1, eq. 5. The sigmoid's backward is x (1 - x) of the layer's input x. Right: y (1 - y) of its output y. For large |x|
-  it is large and negative where the true slope is nearly zero, so units are driven the wrong way, and fast.
+  the wrong slope is large and negative where the true one is nearly zero: the units move fast in the wrong direction.
 - 7. The perceptron's hidden layer takes a softmax over its units where eq. (1) has a sigmoid, with the sigmoid's
   elementwise derivative behind it. Right: the sigmoid. (A softmax's derivative would be p (dy - sum_k p_k dy_k).)
 - eq. 9. SiLU's "simplified" derivative s f s of f(x) = x s(x). Right: s + f (1 - s). The report says "let
-  s(x) = x / (1 + exp(-x))": taken at its word, eq. 9 is f f f.
+  s(x) = x / (1 + exp(-x))": with that s, eq. 9 is f f f.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 
 
 def _elementwise(name: str, function: Function, slope: Function) -> fnn.Layer:
-    """Return the layer y = function(x) whose pullback is dx = slope(x) dy, whatever the derivative is."""
+    """Return the layer y = function(x) whose pullback is dx = slope(x) dy, right or wrong."""
 
     def vjp(params, x, *, key=None, wrt_x=True):
         return function(x), lambda dy: ({}, slope(x) * dy if wrt_x else None)

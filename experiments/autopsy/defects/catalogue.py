@@ -1,6 +1,6 @@
-"""The report's defects by name, each with what it does to a right network.
+"""The report's defects by name, each with its effect on a right network.
 
-Numbers are those under which the report's defects are known; "eq." are equations of the report itself.
+Numbers are those of the list of defects of the report's code; "eq." are equations of the report itself.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from functional_nn import losses
 
 @dataclass(frozen=True)
 class Defect:
-    """One defect: `parts` names the kinds of layer, or the parts, that `swap` puts a wrong layer in place of.
+    """One defect.
 
-    - `twice`, `naive`: what it does to the loss (see `cross_entropy`); `own_means`: each split is centred by its own.
+    - `parts` are the kinds of layer, or the parts, that `swap` replaces with wrong ones;
+    - `twice`, `naive`: the change to the loss (see `cross_entropy`);
+    - `own_means`: each split is centred by its own mean.
     """
 
     name: str
@@ -56,7 +58,7 @@ _ALL = (
     Defect(
         "2",
         "convolutions' gradients dropped",
-        "the backward drops the weight and bias gradients: random convolutions stay random",
+        "the backward drops the weight and bias gradients, so convolutions keep their random start",
         "both recorded",
         ("conv2d",),
         without_weight_gradients,
@@ -64,7 +66,7 @@ _ALL = (
     Defect(
         "3",
         "kernel rotated over its channels",
-        "the backward rotates the kernel over its channel axes and pads by k: shifted by a pixel",
+        "the backward rotates the kernel over its channel axes and pads by k, so the result is shifted by a pixel",
         "both spatial axes flipped, padded by k - 1",
         ("conv2d",),
         rotated_over_channels,
@@ -110,7 +112,7 @@ _ALL = (
     Defect(
         "9",
         "softmax without its maximum, float128",
-        "exp(z) / sum exp(z) as it stands, rescued by float128",
+        "exp(z) / sum exp(z) without subtracting the maximum, computed in float128 against overflow",
         "the maximum subtracted first",
         naive=True,
     ),
@@ -133,7 +135,7 @@ _ALL = (
     Defect(
         "eq. 9 to the letter",
         "SiLU's simplified derivative, as printed",
-        "f f f, for the report says: let s(x) = x / (1 + exp(-x))",
+        "f f f, since the report says: let s(x) = x / (1 + exp(-x))",
         "s + f (1 - s), s the sigmoid",
         ("silu",),
         lambda layer: silu_eq9_to_the_letter,
@@ -143,9 +145,9 @@ DEFECTS = {defect.name: defect for defect in _ALL}
 
 
 def with_defects(model: fnn.Layer, names: Sequence[str]) -> fnn.Layer:
-    """Return the serial `model` with the wrong layers of these defects, which are put on each other in order.
+    """Return the serial `model` with the wrong layers of these defects, applied one after another.
 
-    Raises `ValueError` for a defect of layers that the model has none of.
+    Raises `ValueError` for a defect whose layers the model does not have.
     """
     parts = dict(model.parts)
     for defect in (DEFECTS[name] for name in names):
@@ -153,13 +155,13 @@ def with_defects(model: fnn.Layer, names: Sequence[str]) -> fnn.Layer:
             continue
         touched = [name for name, part in model.parts if {name, part.name} & set(defect.parts)]
         if not touched:
-            raise ValueError(f"{model!r} has no {' and no '.join(defect.parts)}, which defect {defect.name} is of")
+            raise ValueError(f"{model!r} has no {' and no '.join(defect.parts)}, which defect {defect.name} changes")
         parts |= {name: defect.swap(parts[name]) for name in touched}
     return fnn.serial(**parts)
 
 
 def loss_with_defects(names: Sequence[str]) -> losses.Loss:
-    """Return softmax cross-entropy with those of these defects that are of the loss."""
-    found = [DEFECTS[name] for name in names]
-    twice, naive = any(d.twice for d in found), any(d.naive for d in found)
+    """Return softmax cross-entropy with those of these defects that change the loss."""
+    defects = [DEFECTS[name] for name in names]
+    twice, naive = any(d.twice for d in defects), any(d.naive for d in defects)
     return cross_entropy(twice=twice, naive=naive) if twice or naive else losses.softmax_cross_entropy

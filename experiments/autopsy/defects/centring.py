@@ -1,7 +1,7 @@
 """A wrong preparation of the data (defect 6): each split is centred by its own mean.
 
-Right: the training set's mean for all three splits. No gradient is wrong; but what a network says of an image then
-depends on which other images stand beside it, and a split of one image is centred to nothing but its contrasts.
+Right: the training set's mean for all three splits. No gradient is wrong. But the prediction for an image then depends
+on the other images of its split, and in a split of one image each channel's mean becomes zero.
 """
 
 from __future__ import annotations

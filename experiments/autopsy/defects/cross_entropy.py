@@ -1,10 +1,11 @@
 """Wrong losses of logits: softmax applied twice (defect 4), and softmax without subtracting the maximum (defect 9).
 
-- 4. The loss applies a softmax to the network's softmax output p1, and passes p2 - y on as if it were the gradient by
-  the logits. The entries of p1 lie between 0 and 1, so p2 is nearly uniform whatever the network says: with C classes
+- 4. The loss applies a softmax to the network's softmax output p1, and passes p2 - y on as if it were the gradient with
+  respect to the logits. The entries of p1 lie between 0 and 1, so p2 is nearly uniform for any output: with C classes
   the loss cannot fall below ln(e + C - 1) - 1, which is 2.945 for C = 50. Right: one softmax, in the loss.
-- 9. exp(z) / sum exp(z) as it stands. It overflows from z = 89 in float32, from 710 in float64; the author's rescue,
-  float128 (on x86 80 bits of it), from 11,357, at many times the cost. Right: subtract the maximum first.
+- 9. exp(z) / sum exp(z) without subtracting the maximum. It overflows from z = 89 in float32, from 710 in float64. The
+  author's remedy, float128 (80 bits on x86), overflows from 11,357 and takes many times as long. Right: subtract the
+  maximum first.
 """
 
 from __future__ import annotations

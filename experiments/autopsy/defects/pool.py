@@ -1,7 +1,7 @@
 """A wrong backward of max pooling (defect 8): every image's mask marks the maxima of the whole batch.
 
-The mask is indexed by all images against all images. With 16 images nearly all four cells of every window are marked,
-and each of them receives the window's full gradient. Right: each image marks its own maximum.
+The mask indexes all images with all images. With 16 images nearly all four cells of every window are marked, and each
+receives the window's full gradient. Right: each image marks its own maximum.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """Wrong backwards and starts of layers with weights: convolutions (defects 2, 3 and 5) and the output layer (eq. 4).
 
-Each takes the right layer and returns it with the one thing wrong, so that they can be put on top of each other.
+Each function takes a right layer and returns it with one defect, so that several can be applied one after another.
 
-- 2. The convolution's backward drops its weight and bias gradients: it keeps its random start. Right: recorded.
+- 2. The convolution's backward drops its weight and bias gradients, so it keeps its random start. Right: recorded.
 - 3. The convolution's backward to its input rotates the kernel over its channel axes instead of its spatial ones, and
-  pads the cotangent by k instead of k - 1. Right: both spatial axes flipped, k - 1. What the layers before it get is
-  another kernel's gradient, shifted by a pixel.
+  pads the cotangent by k instead of k - 1. Right: both spatial axes flipped, k - 1. The layers before it receive the
+  gradient of another kernel, shifted by a pixel.
 - 5. Convolution weights are drawn from N(0, 2 / c_in) and all biases from N(0, 1). Right: the fan-in is c_in k^2 (here
   Glorot's rule, for the sigmoid), zero biases. Sums are k times too large, and sigmoids saturate.
-- eq. 4. The hidden layer's cotangent is dw2 dy in place of w2^T dy: it depends on this batch's gradient, not on how
-  the output depends on the hidden units.
+- eq. 4. The hidden layer's cotangent is dw2 dy in place of w2^T dy: it uses the gradient of the weights in place of the
+  weights themselves.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def drawn_too_wide(layer: fnn.Layer) -> fnn.Layer:
 def _with_pullback(
     layer: fnn.Layer, what: str, pull: Callable[[dict[str, Any], np.ndarray, np.ndarray, Gradients], Gradients]
 ) -> fnn.Layer:
-    """Return `layer` whose pullback gives `pull(params, x, dy, what the right pullback gives)`."""
+    """Return `layer` with the pullback `pull(params, x, dy, gradients)`; `gradients` are the right ones."""
 
     def vjp(params, x, *, key=None, wrt_x=True):
         y, pullback = layer.vjp(params, x, key=key, wrt_x=wrt_x)

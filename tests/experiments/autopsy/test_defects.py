@@ -153,7 +153,7 @@ def test_a_convolution_with_a_stride_is_refused():
 
 
 def test_a_defect_of_a_layer_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="has no conv2d, which defect 2 is of"):
+    with pytest.raises(ValueError, match="has no conv2d, which defect 2 changes"):
         with_defects(models.two_layer_perceptron(), ["2"])
 
 
