@@ -1,33 +1,35 @@
 """LeNet-5 on MNIST, or another set of small images: python -m experiments.mnist --data DIR
 
-The plain structure with SiLU, 61,706 parameters for ten classes, Adam along a cosine, images shifted at random; one
-network a seed, nothing averaged. Test images took no part in any choice; a run reads them once, at its end.
+The plain structure with SiLU, 61,706 parameters for ten classes. It trains with Adam and a learning rate that falls
+along a cosine, on images that are shifted at random. There is one network a seed; the outputs of several are not
+averaged. No choice rests on test images: a run reads them once, at its end.
 
-How the settings were chosen: `TRIALS`, each trained for 12 epochs on the first 50,000 of MNIST's 60,000 training images
-and judged on the other 10,000. The learning rate of 0.01 did best, and batches of 64 better than of 128. (The last
-trial came after a first reading of the test images, with batches of 128: 0.9937 in the mean of three seeds.) With the
-settings fixed, the networks train on all 60,000; `--hold-out` keeps the 10,000 apart, as the trials did.
+How the settings were chosen: each of `TRIALS` trained for 12 epochs on the first 50,000 of MNIST's 60,000 training
+images and was evaluated on the other 10,000. A learning rate of 0.01 did best, and batches of 64 did better than
+batches of 128. (The last trial came after the test images had been read once, with batches of 128: 0.9937, the mean of
+three seeds.) With the settings fixed, the networks train on all 60,000; with `--hold-out` they leave the 10,000 out, as
+the trials did.
 
-`--model lenet5_1998` trains the network as it was in 1998, with its own loss; none of its settings were searched.
+`--model lenet5_1998` trains the network of 1998 with its own loss; no search chose its settings.
 
-A run that was interrupted goes on where it was when it is started again with the same arguments.
+A run that was interrupted continues when it is started again with the same arguments.
 """
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from functools import partial
 
-from experiments import options
-from experiments.rows import Row, Settings
-from experiments.single import train_one
+from experiments.running.options import InputError, answered, check_runs, positive, run_parser
+from experiments.running.row import Row, Settings
 from functional_nn import Layer, layers, models
 
 
 def lenet5_1998(classes: int) -> Layer:
     """Return LeNet-5 of 1998, whose outputs are ten digits."""
     if classes != 10:
-        raise ValueError(f"lenet5_1998 has ten outputs, one a digit; the data have {classes} classes")
+        raise InputError(f"lenet5_1998 has ten outputs, one a digit; the data have {classes} classes")
     return models.lenet5_1998()
 
 
@@ -58,22 +60,29 @@ MODELS = {"lenet5": LENET5, "lenet5_1998": OF_1998}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = options.parser("mnist", __doc__, default_data=None)
-    add = parser.add_argument
-    add("--epochs", type=options.positive, default=SETTINGS.epochs, metavar="N", help="default: %(default)s")
-    add("--model", choices=tuple(MODELS), default="lenet5", help="default: %(default)s")
-    add("--hold-out", action="store_true", help="do not train on the validation images")
-    parser.set_defaults(workers=1)  # one run at a time, on all cores
-    given = parser.parse_args(arguments)
-    with options.reported(parser):
-        row = row_of(given.model, epochs=given.epochs)
-        train_one(given, row, "LeNet-5 on small images", held_out=given.hold_out)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    with answered(parser):
+        check_runs(options)
+        from experiments.single import train_one  # needs the extra
+
+        row = row_of(options.model, epochs=options.epochs)
+        train_one(options, row, "LeNet-5 on small images", held_out=options.hold_out)
 
 
 def row_of(model: str = "lenet5", *, epochs: int) -> Row:
-    """Return the network with its settings and so many epochs."""
+    """Return the row of a model with its settings, for so many epochs."""
     row = MODELS[model]
     return replace(row, settings=replace(row.settings, epochs=epochs))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = run_parser("mnist", __doc__, default_data=None, default_workers=1)
+    add = parser.add_argument
+    add("--epochs", type=positive, default=SETTINGS.epochs, metavar="N", help="default: %(default)s")
+    add("--model", choices=tuple(MODELS), default="lenet5", help="default: %(default)s")
+    add("--hold-out", action="store_true", help="do not train on the validation images")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 """A small residual network on one's own images: python -m experiments.resnet --data DIR
 
 `models.small_resnet` shows that the parts compose: convolutions with strides, group norm, SiLU, residual blocks, the
-mean over positions. AdamW along a cosine, images mirrored and shifted at random; the settings are those that
-`experiments.search` found for the improved LeNet-5, with as many epochs as fit ten minutes.
+mean over positions. It trains with AdamW and a learning rate that falls along a cosine, on images that are mirrored and
+shifted at random. The settings are those that `experiments.search` chose for the improved LeNet-5; the number of epochs
+is the largest that took no more than ten minutes.
 """
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 
-from experiments import options
-from experiments.rows import Row, Settings
-from experiments.single import train_one
+from experiments.running.options import answered, check_runs, positive, run_parser
+from experiments.running.row import Row, Settings
 from functional_nn import models
 
 SETTINGS = Settings(3e-3, epochs=22, weight_decay=0.1, batch_size=64, shift=2)
@@ -19,14 +20,20 @@ RESNET = Row("small_resnet", "a small residual network", models.small_resnet, SE
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = options.parser("resnet", __doc__, default_seeds=1)
-    add = parser.add_argument
-    add("--epochs", type=options.positive, default=SETTINGS.epochs, metavar="N", help="default: %(default)s")
-    parser.set_defaults(workers=1)  # one run at a time, on all cores
-    given = parser.parse_args(arguments)
-    with options.reported(parser):
-        row = replace(RESNET, settings=replace(SETTINGS, epochs=given.epochs))
-        train_one(given, row, "A small residual network", held_out=True)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    with answered(parser):
+        check_runs(options)
+        from experiments.single import train_one  # needs the extra
+
+        row = replace(RESNET, settings=replace(SETTINGS, epochs=options.epochs))
+        train_one(options, row, "A small residual network", held_out=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = run_parser("resnet", __doc__, default_seeds=1, default_workers=1)
+    parser.add_argument("--epochs", type=positive, default=SETTINGS.epochs, metavar="N", help="default: %(default)s")
+    return parser
 
 
 if __name__ == "__main__":

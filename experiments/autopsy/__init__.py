@@ -1,5 +1,5 @@
 """Why the report's figures were low: its defects one by one, in a right network and in the author's.
 
-`variants` says what is trained, `course` trains it and compares gradients on the way, `verdicts` asks the checker,
-`summary` ranks by harm, `figures` and `findings` show and tell it.
+`variants` lists what is trained, `course` trains it and compares gradients after every epoch, `verdicts` asks the
+gradient checker, `ranking` orders the defects by harm, and `figures` and `findings` present the results.
 """

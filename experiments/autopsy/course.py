@@ -1,7 +1,7 @@
-"""One run: a network with defects is trained, and at every epoch its gradient is compared with the true one.
+"""One run: a network with defects is trained, and after every epoch its gradient is compared with the true one.
 
-The true gradient is the right network's at the same parameters on the same batch: one of the training set, drawn from
-the seed. Batches are whole here (`fnn.fit` takes them in chunks), since defect 8 mixes the images of a batch.
+The true gradient is the right network's at the same parameters on the same batch, which is drawn from the training set
+by the seed. `fnn.fit` would cut batches into chunks; here they stay whole, because defect 8 mixes a batch's images.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 from tqdm import tqdm
 
 import functional_nn as fnn
+from experiments.autopsy.defects import DEFECTS, loss_with_defects, with_defects
+from experiments.autopsy.defects.centring import centred_by
 from experiments.autopsy.variants import Budget, Variant
-from experiments.defects import DEFECTS, loss_with_defects, with_defects
-from experiments.defects.centring import centred_by
-from experiments.store import Outcome
-from experiments.training import PARTS, Splits, count_classes
+from experiments.running.outcome import Outcome
+from experiments.running.splits import PARTS, Splits, count_classes
 from functional_nn import data, keys, losses, optim, tree
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A variant made ready: its model and loss, the right model, and how the images of each split are prepared."""
+    """A variant ready for training: its model and loss, the right model, and the preparation of each split's images."""
 
     model: fnn.Layer
     loss: losses.Loss
@@ -37,9 +37,11 @@ def train_variant(
 ) -> Outcome:
     """Train a variant and return its record; the test split is read once, at the end.
 
-    "history" has an entry an epoch: "loss" (as the variant measures it), "accuracy"; "gradients" one an epoch and one
-    before the first (see `compared`). "diverged" is the epoch in which the loss or a parameter was no longer finite,
-    or None; the last finite parameters are then what the accuracies are of. "test_loss" is the right loss.
+    - "history" has an entry an epoch: "loss" (by the variant's own loss) and "accuracy";
+    - "gradients" has one an epoch and one before the first (see `compared`);
+    - "diverged" is the epoch in which the loss or a parameter became infinite or NaN, or None; the accuracies are then
+      those of the last finite parameters;
+    - "test_loss" is by the right loss.
     """
     subject = prepared(variant, splits)
     images, labels = splits["train"]
@@ -63,7 +65,7 @@ def train_variant(
 
 
 def prepared(variant: Variant, splits: Splits) -> Subject:
-    """Return the variant's model, loss and preparation of images, with the right model beside."""
+    """Return the variant's model, loss and preparation of images, together with the right model."""
     right = variant.network.model(classes=count_classes(splits))
     own_means = any(DEFECTS[name].own_means for name in variant.defects)
     train = splits["train"][0]
@@ -72,15 +74,18 @@ def prepared(variant: Variant, splits: Splits) -> Subject:
 
 
 def compared(subject: Subject, params: Any, x: np.ndarray, labels: np.ndarray) -> dict[str, Any] | None:
-    """Return how the subject's gradient lies to the true one at `params`; None where either is not finite.
+    """Return the angle and distance of the subject's gradient to the true one at `params`; None unless both are finite.
 
-    "cosine" is of the angle between the whole gradients, "cosines" and "errors" are by layer: the cosine, and the size
-    of the difference over that of the true gradient. The cosine of a gradient that is zero counts as 0.
+    - "cosine": of the angle between the whole gradients;
+    - "cosines": the same by layer;
+    - "errors": by layer, the size of the difference divided by that of the true gradient.
+
+    The cosine of a gradient that is zero counts as 0.
     """
-    _, found = fnn.value_and_grad(subject.model, subject.loss)(params, x, labels)
+    _, own = fnn.value_and_grad(subject.model, subject.loss)(params, x, labels)
     _, true = fnn.value_and_grad(subject.right, losses.softmax_cross_entropy)(params, x, labels)
-    pairs = {name: (_flat(found[name]), _flat(true[name])) for name in params}
-    whole = _flat(found), _flat(true)
+    pairs = {name: (_flat(own[name]), _flat(true[name])) for name in params}
+    whole = _flat(own), _flat(true)
     if not all(np.isfinite(vector).all() for vector in whole):
         return None
     return {
@@ -116,8 +121,8 @@ def _epoch(
 def _scores(subject: Subject, params: Any, splits: Splits) -> dict[str, Any]:
     """Return the accuracies of each split and the right loss on test images.
 
-    "test_alone" is the accuracy where each test image is centred by itself, as a split of one image would be, and
-    "test_changed" the share of test images of which the variant's preparation and the right one say different things.
+    "test_alone" is the accuracy where each test image is centred by itself, as a split of one image would be.
+    "test_changed" is the share of test images that the variant's preparation and the right one classify differently.
     """
     train = splits["train"][0]
     right = centred_by(train, train)
@@ -153,6 +158,6 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b) / sizes if sizes else 0.0
 
 
-def _error(found: np.ndarray, true: np.ndarray) -> float | None:
+def _error(own: np.ndarray, true: np.ndarray) -> float | None:
     size = float(np.linalg.norm(true))
-    return float(np.linalg.norm(found - true)) / size if size else None
+    return float(np.linalg.norm(own - true)) / size if size else None

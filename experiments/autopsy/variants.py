@@ -1,4 +1,4 @@
-"""What is trained: right networks, these with one defect, the author's own, and the author's with one repaired."""
+"""What is trained: right networks, right networks with one defect, the author's, and the author's with one repair."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any
 
 import functional_nn as fnn
-from experiments.rows import FEW_IMAGES, REPORT_BATCH, heavy_ball, plain
+from experiments.report.rows import FEW_IMAGES, REPORT_BATCH, heavy_ball, plain
 from functional_nn import layers, models, optim
 
 
 @dataclass(frozen=True)
 class Network:
-    """A right network and the defects that are its own.
+    """A right network and the defects that it can have.
 
-    - `model(classes=...)`: the right one;
-    - `defects`: those to be tried alone; `ran`: those of them that its author's code had, all together, none where the
-      author did not train it.
+    - `model(classes=...)`: the right network;
+    - `defects`: those to try one at a time;
+    - `ran`: those of them that the author's code had, all together; empty where the author did not train the network;
     - `optimizer(rate, weight_decay=...)`: the report's, with gradients summed over the batch.
     """
 
@@ -41,13 +41,13 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What progress and tables call it."""
+        """The variant's name on the screen and in tables."""
         return f"{self.network.title}, {self.role}"
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long every variant of a network is trained, and how fast, in batches of the report's size."""
+    """The epochs, learning rate and batch size of every variant of a network."""
 
     epochs: int
     rate: float
@@ -59,7 +59,7 @@ LENET5 = Network(
     "LeNet-5",
     models.lenet5,
     defects=("1", "2", "3", "4", "5", "6", "8", "9"),
-    ran=("2", "3", "4", "5", "6", "8", "9"),  # 1 is of the code that the author started from; the report repairs it
+    ran=("2", "3", "4", "5", "6", "8", "9"),  # 1 is in the code that the author started from; the report repairs it
     optimizer=heavy_ball,
     weight_decay=3e-5,
 )
@@ -85,7 +85,7 @@ PERCEPTRON = Network(
 NETWORKS = (LENET5, LENET5_SILU, PERCEPTRON)
 
 # Epochs and learning rates for few training images (the digits) and for many. The report's rate is recorded as between
-# 0.001 and 0.01 for the LeNets and as 0.001 for the perceptrons. Among 0.001, 0.003 and 0.01 these are the ones with
+# 0.001 and 0.01 for the LeNets and as 0.001 for the perceptrons. Of 0.001, 0.003 and 0.01, these are the rates with
 # which the right network leaves its plateau within the epochs (validation data, seed 0).
 FEW = {"lenet5": Budget(25, 0.01), "lenet5_silu": Budget(15, 0.001), "perceptron": Budget(25, 0.003)}
 MANY = {"lenet5": Budget(15, 0.003), "lenet5_silu": Budget(15, 0.001), "perceptron": Budget(15, 0.001)}
@@ -96,16 +96,16 @@ RIGHT, AUTHORS = "right", "the author's"
 def variants(network: Network) -> list[Variant]:
     """Return the right network, each defect alone, the author's network, and that with each defect repaired.
 
-    A defect that the author's code did not have (1) is put back there in place of being repaired.
+    A defect that the author's code did not have (1) is put into it instead of being repaired.
     """
-    made = [Variant(network, (), RIGHT), *(Variant(network, (name,), alone(name)) for name in network.defects)]
+    result = [Variant(network, (), RIGHT), *(Variant(network, (name,), alone(name)) for name in network.defects)]
     if network.ran:
-        made.append(Variant(network, network.ran, AUTHORS))
+        result.append(Variant(network, network.ran, AUTHORS))
         for name in network.defects:
             others = tuple(other for other in network.defects if other != name and other in network.ran)
             together = tuple(other for other in network.defects if other == name or other in network.ran)
-            made.append(Variant(network, others if name in network.ran else together, changed(network, name)))
-    return made
+            result.append(Variant(network, others if name in network.ran else together, changed(network, name)))
+    return result
 
 
 def alone(defect: str) -> str:
@@ -124,8 +124,8 @@ def budget(network: Network, training_images: int, epochs: int | None = None) ->
     return chosen if epochs is None else Budget(epochs, chosen.rate, chosen.batch_size)
 
 
-def described(variant: Variant, budget: Budget, classes: int) -> dict[str, Any]:
-    """Return what a variant's figures follow from, beside the data, the seed and the code."""
+def configuration(variant: Variant, budget: Budget, classes: int) -> dict[str, Any]:
+    """Return all that a variant's figures follow from, except the data, the seed and the code."""
     network = variant.network
     return {
         "network": repr(network.model(classes=classes)),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import mnist
-from experiments.training import train
+from experiments.running.training import train
 from functional_nn import data, tree
 
 TINY = ("--epochs", "1", "--seeds", "2")
@@ -25,7 +25,7 @@ def test_the_network_is_the_plain_lenet5():
 def test_training_reads_no_test_image():
     splits = {part: pair for part, pair in data.digits().items() if part != "test"}
     row = mnist.row_of(epochs=1)
-    assert train(row, splits, seed=0, threads=1).result.history[0]["val_accuracy"] > 0.1
+    assert train(row, splits, seed=0, threads=1).history[0]["val_accuracy"] > 0.1
 
 
 def test_a_run_gives_table_results_and_page_and_is_not_repeated(tmp_path, capsys):
@@ -38,7 +38,7 @@ def test_a_run_gives_table_results_and_page_and_is_not_repeated(tmp_path, capsys
     assert row["parameters"] == 61_706
     assert f"{row['test']:.4f} ± {row['test_sd']:.4f}" in first
     assert {"data", "seeds", "packages", "commit", "machine", "seconds"} <= results.keys()
-    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
     assert "data:image/png;base64" in page
     assert 'src="http' not in page
     mnist.main(arguments)

@@ -1,7 +1,7 @@
 """The wrong derivatives of the report and of the code behind it, each with its right form, as naive layers.
 
 Written with loops, entry by entry, after the report's equations and the description of each defect; nothing here is
-shared with the library, nor with experiments/defects, of whose fast forms they are the oracle.
+shared with the library, nor with experiments/autopsy/defects, of whose fast forms they are the oracle.
 `DEFECTS` maps a name to `(wrong layer or loss, right one, arguments of the check)`.
 """
 

@@ -1,0 +1,78 @@
+"""The run of `experiments.autopsy`: it trains all variants, ranks the defects and writes the results."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from experiments.autopsy.course import train_variant
+from experiments.autopsy.findings import paragraphs, pieces, text_table
+from experiments.autopsy.ranking import ranked, variant_summary
+from experiments.autopsy.variants import NETWORKS, Variant, budget, configuration, variants
+from experiments.autopsy.verdicts import overflow
+from experiments.running.loading import fingerprint, load_splits, run_configuration
+from experiments.running.options import seeds
+from experiments.running.runs import Cluster, Job, run
+from experiments.running.splits import Splits, count_classes
+from experiments.running.store import Store, code
+from experiments.showing import page
+from experiments.showing.files import write_json
+
+
+def autopsy(options: argparse.Namespace) -> None:
+    """Train every variant of every network, and write results.json and the page."""
+    began = perf_counter()
+    description, splits = load_splits(options)
+    everything = [variant for network in NETWORKS for variant in variants(network)]
+    print(description, f"networks: {_counts(everything)}", sep="\n")
+    jobs = _jobs(everything, options, splits)
+    outcomes = run(train_variant, jobs, (splits,), Store(options.out / "runs"), Cluster.of(options), _progress_text)
+    images = len(splits["train"][0])
+    rows = [
+        variant_summary(variant, budget(variant.network, images, options.epochs), outcomes[variant.name], splits)
+        for variant in everything
+    ]
+    ranking, classes, overflows = ranked(rows), count_classes(splits), overflow()
+    results = run_configuration(options, description) | {
+        "seconds": perf_counter() - began,
+        "classes": classes,
+        "defects": ranking,
+        "overflow": overflows,
+        "findings": paragraphs(ranking, rows, overflows, classes),
+        "rows": rows,
+    }
+    write_json(options.out / "results.json", results)
+    print(text_table(ranking, rows), *results["findings"], sep="\n\n")
+    page.write(options.out, "The autopsy of a report", [*pieces(results), *page.configuration(_brief(results))])
+    print(f"\nwritten: results.json, {page.FILE} and figures, in {options.out}")
+
+
+def _jobs(everything: list[Variant], options: argparse.Namespace, splits: Splits) -> list[Job]:
+    """Return a job for each variant and seed: all variants of the first seed, then of the next."""
+    images, classes = len(splits["train"][0]), count_classes(splits)
+    common = {"source": fingerprint(options), "code": code(train_variant)}
+    jobs = []
+    for seed in seeds(options):
+        for variant in everything:
+            own_budget = budget(variant.network, images, options.epochs)
+            own = {"role": variant.role, **configuration(variant, own_budget, classes), "seed": seed}
+            jobs.append(Job(variant.name, seed, own | common, (variant, own_budget, seed)))
+    return jobs
+
+
+def _counts(everything: Sequence[Variant]) -> str:
+    """Return how many networks of which kinds are trained."""
+    counts = {network.title: sum(v.network is network for v in everything) for network in NETWORKS}
+    return ", ".join(f"{count} of {title}" for title, count in counts.items())
+
+
+def _progress_text(record: dict[str, Any]) -> str:
+    end = "diverged" if record["diverged"] else f"loss {record['history'][-1]['loss']:.4f}"
+    return f"{end}, validation {record['val']:.4f}"
+
+
+def _brief(results: dict[str, Any]) -> dict[str, Any]:
+    """Return the results without those that the page shows elsewhere."""
+    return {key: value for key, value in results.items() if key not in ("defects", "findings")}

@@ -1,0 +1,55 @@
+"""Speed, measured in one run: ratios to the peers (below 1: functional_nn is faster), the limit, growth and memory.
+
+    python -m experiments.benchmark [--peers torch,jax,sklearn] [--quick] [--out DIR]
+
+Each contestant runs in a process of its own, and they take turns, so that noise affects all alike. The figures are
+medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+
+from experiments.running.options import answered, base_parser, make_directory, missing, require
+
+PEERS = {"torch": ("torch", "torch.compile"), "jax": ("jax",), "sklearn": ("sklearn",)}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    with answered(parser, interrupted="nothing is written"):
+        require(*options.peers or ())
+        make_directory(options.out)
+        from experiments.benchmark.run import benchmark  # needs the extra
+
+        peers = options.peers or _installed_peers()
+        benchmark([name for peer in peers for name in PEERS[peer]], options.out, quick=options.quick)
+
+
+def _installed_peers() -> list[str]:
+    installed = [peer for peer in PEERS if importlib.util.find_spec(peer) is not None]
+    for peer in PEERS:
+        if peer not in installed:
+            print(f"{peer} is left out: {missing(peer)}")
+    return installed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = base_parser("benchmark", __doc__)
+    add = parser.add_argument
+    add("--peers", type=_peers, metavar="A,B", help=f"any of {','.join(PEERS)} (default: those that are installed)")
+    add("--quick", action="store_true", help="batches 1 and 128 alone, fewer steps, no growth")
+    return parser
+
+
+def _peers(text: str) -> list[str]:
+    unknown = sorted(set(text.split(",")) - PEERS.keys())
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r}: expected some of {','.join(PEERS)}")
+    return text.split(",")
+
+
+if __name__ == "__main__":
+    main()

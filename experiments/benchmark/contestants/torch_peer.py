@@ -1,0 +1,86 @@
+"""PyTorch on all cores, eager or compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from experiments.benchmark.works import CLASSES, RATE, Work
+from experiments.running.machine import available_cores
+
+
+class ChannelsLast(nn.Module):
+    """A layer that works on the last axis, for images whose channels come second."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        """Return the layer's output, channels second again."""
+        return self.layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+LAYERS = {
+    "group_norm": lambda: nn.GroupNorm(8, 32),
+    "layer_norm": lambda: ChannelsLast(nn.LayerNorm(32)),
+    "batch_norm": lambda: nn.BatchNorm2d(32),
+    "dropout": lambda: nn.Dropout(0.5),
+}
+
+
+def after_convolution(layer):
+    return nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), *alone(layer))
+
+
+def alone(layer):
+    return nn.Sequential(layer(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, CLASSES))
+
+
+NETWORKS = {
+    "lenet5": lambda: nn.Sequential(
+        nn.Conv2d(3, 6, 5), nn.Sigmoid(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, CLASSES),
+    ),
+    "improved": lambda: nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.SiLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 3), nn.SiLU(), nn.ZeroPad2d((0, 1, 0, 1)),
+        nn.MaxPool2d(2), nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(16, 6, 3), nn.SiLU(),
+        nn.Flatten(), nn.Linear(216, 120), nn.SiLU(), nn.Linear(120, 84), nn.SiLU(), nn.Linear(84, CLASSES),
+    ),
+    "perceptron": lambda: nn.Sequential(nn.Linear(408, 64), nn.Sigmoid(), nn.Linear(64, CLASSES)),
+    "wide": lambda: nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(8192, CLASSES),
+    ),
+    **{name: partial(after_convolution, layer) for name, layer in LAYERS.items()},
+    **{f"{name} alone": partial(alone, layer) for name, layer in LAYERS.items()},
+}  # fmt: skip
+
+
+def prepare(work: Work, compiled: bool = False) -> Callable[[], None]:
+    """Return the function that takes one step."""
+    torch.set_num_threads(available_cores())
+    model = NETWORKS[work.network]()
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9)
+    run = torch.compile(model) if compiled else model
+    drawn, labels = work.draw()
+    x = torch.from_numpy(drawn)
+    if x.ndim == 4:
+        x = x.permute(0, 3, 1, 2).contiguous()
+    y = torch.from_numpy(labels)
+
+    def train() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(run(x), y).backward()
+        optimizer.step()
+
+    def infer() -> None:
+        with torch.no_grad():
+            run(x)
+
+    return train if work.mode == "train" else infer

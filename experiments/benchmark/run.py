@@ -1,0 +1,131 @@
+"""The run of `experiments.benchmark`: it measures all works, prints their ratios and writes the results."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from experiments.benchmark.limit import growth, import_ms, peak_memory, sgemm_rate, step_multiply_adds
+from experiments.benchmark.profile import on_threads, profile, show
+from experiments.benchmark.ratios import ratios_picture
+from experiments.benchmark.stopwatch import alternate
+from experiments.benchmark.works import ALONE, LAYERS, Work
+from experiments.running.machine import available_cores
+from experiments.showing.files import write_json, write_whole
+
+BATCHES = (1, 32, 128, 256)
+QUICK_BATCHES = (1, 128)
+STEPS, QUICK_STEPS = 60, 12  # of each contestant, at least
+LOOPED_BATCH = 2  # images for the cited code's algorithm, which loops over them
+WORKS = [
+    *(Work(network, mode, n) for network in ("lenet5", "improved") for mode in ("train", "infer") for n in BATCHES),
+    *(Work("perceptron", "train", n) for n in BATCHES),
+    Work("perceptron", "epoch", 128),
+    Work("wide", "train", 64),
+    *(Work(layer, "train", 128) for layer in (*LAYERS, *ALONE)),
+]
+Comparison = dict[str, Any]  # of one work with one peer
+
+
+def benchmark(peers: list[str], out: Path, *, quick: bool) -> None:
+    """Measure all works beside these peers, and write results.json and, where there are peers, ratios.png."""
+    steps = QUICK_STEPS if quick else STEPS
+    print(f"{machine()}; steps a contestant: {steps}")
+    works = [work for work in WORKS if not quick or work.batch in QUICK_BATCHES]
+    comparisons = [comparison for work in works for comparison in compare(work, peers, steps)]
+    comparisons += compare_with_loops(steps)
+    limit = against_the_limit(comparisons)
+    print(limit["text"])
+    results: dict[str, Any] = {"machine": machine(), "steps": steps, "rows": comparisons, "limit": limit}
+    if not quick:
+        rest = {"import_ms": import_ms(), "growth": growth(), "peak_memory_mib": peak_memory()}
+        print(json.dumps(rest, indent=1))
+        results |= rest
+    for network in ("lenet5", "improved"):
+        results |= _where_the_time_goes(network)
+    write_json(out / "results.json", results)
+    picture = ratios_picture(comparisons)
+    if picture is not None:
+        write_whole(out / "ratios.png", picture)
+    print(f"written: {out}/results.json{' and ratios.png' if picture is not None else ''}")
+
+
+def compare(work: Work, peers: list[str], steps: int) -> list[Comparison]:
+    """Measure one work with all contestants that can do it; print and return a comparison with each peer."""
+    able = [peer for peer in peers if _does(peer, work)]
+    if not able:
+        return []
+    if work.network == "wide" or work.mode == "epoch":
+        steps = max(10, steps // 6)
+    seconds = alternate(["ours", *able], work, steps)
+    return [_comparison(work, peer, seconds["ours"], seconds[peer]) for peer in able]
+
+
+def compare_with_loops(steps: int) -> list[Comparison]:
+    """Measure the report's algorithm at batch 128, and the cited code's on two images, scaled to 128."""
+    work, few = Work("lenet5", "train", 128), Work("lenet5", "train", LOOPED_BATCH)
+    ours = alternate(["ours"], work, steps)["ours"]
+    loops = alternate(["loops"], work, 3, warmup=1)["loops"]
+    image_loops = alternate(["image loops"], few, 2, warmup=1)["image loops"]
+    scaled = [work.batch / few.batch * seconds for seconds in image_loops]
+    return [
+        _comparison(work, "the report's algorithm", ours, loops),
+        _comparison(work, "the cited code's algorithm", ours, scaled),
+    ]
+
+
+def against_the_limit(comparisons: list[Comparison]) -> dict[str, Any]:
+    """Return the share of the machine's matrix product rate that a training step of LeNet-5 reaches."""
+    largest = max(
+        (c for c in comparisons if c["network"] == "lenet5" and c["mode"] == "train"), key=lambda c: c["batch"]
+    )
+    batch, ours_ms = largest["batch"], largest["ours_ms"]
+    rate = sgemm_rate()
+    bound = 1e3 * step_multiply_adds("lenet5") * batch / rate
+    text = (
+        f"limit: sgemm at 1024 does {rate / 1e9:.0f} G multiply-adds a second; LeNet-5 at batch {batch} needs "
+        f"{bound:.2f} ms at that rate, {bound / ours_ms:.0%} of our {ours_ms:.2f} ms"
+    )
+    return {"text": text, "sgemm_multiply_adds": rate, "bound_ms": bound, "share": bound / ours_ms}
+
+
+def machine() -> str:
+    """Return the machine in a line."""
+    return (
+        f"{available_cores()} cores, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
+    )
+
+
+def _where_the_time_goes(network: str) -> dict[str, Any]:
+    parts, threads = profile(network), on_threads(network)
+    print(show(network, parts))
+    for name, (ms, worked) in threads.items():
+        print(f"  on {name}, {ms:.2f} ms a chunk, {worked:.2f} ms of processor time")
+    return {f"profile of {network}": parts, f"threads of {network}": threads}
+
+
+def _comparison(work: Work, peer: str, ours: list[float], theirs: list[float]) -> Comparison:
+    comparison = {
+        "network": work.network, "mode": work.mode, "batch": work.batch, "peer": peer,
+        "ours_ms": 1e3 * median(ours), "theirs_ms": 1e3 * median(theirs), "ratio": median(ours) / median(theirs),
+    }  # fmt: skip
+    print(
+        f"{work.network:<17}{work.mode:<6}{work.batch:>5}  {peer:<27}{comparison['ratio']:7.3f}"
+        f"  ({comparison['ours_ms']:.3f} / {comparison['theirs_ms']:.3f} ms)",
+        flush=True,
+    )
+    return comparison
+
+
+def _does(peer: str, work: Work) -> bool:
+    """Return whether a peer can do a work: scikit-learn trains only the perceptron, only PyTorch does single layers."""
+    if work.network in (*LAYERS, *ALONE):
+        return peer in ("torch", "torch.compile")
+    if work.mode == "epoch" or peer == "sklearn":
+        return peer == "sklearn" and work.network == "perceptron"
+    return True

@@ -1,0 +1,58 @@
+"""Right layers, losses and networks: the checker must let all of them pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as hypothesis_seed
+from hypothesis import strategies as st
+
+from experiments.mutants.subjects import SUBJECTS, Library, draw_case
+from functional_nn import compose, keys, layers, losses
+from functional_nn.testing import GradientError, check_vjp, strategies
+
+LIBRARY = Library(layers, compose, losses)
+FIRST_SEED = 1_000_000  # no mutant is judged on cases from here on
+
+
+def check_subjects(numbers: range, seed: int) -> tuple[int, list[str]]:
+    """Check a random case of a subject for each number; return their count, and the messages of false alarms."""
+    alarms = []
+    for number in numbers:
+        case = draw_case(SUBJECTS[number % len(SUBJECTS)], keys.fold(seed, FIRST_SEED + number), LIBRARY)
+        try:
+            case.check(case.right, number)
+        except GradientError as error:
+            alarms.append(f"case {number}, {case.right!r}: {error}")
+    return len(numbers), alarms
+
+
+def check_networks(count: int, seed: int) -> tuple[int, list[str]]:
+    """Check about `count` random networks of `testing.strategies`; return the same as `check_subjects`."""
+    checked, alarms = 0, []
+    shapes = st.one_of(strategies.vector_shapes(), strategies.image_shapes())
+
+    @hypothesis_seed(seed)
+    @settings(
+        max_examples=count,
+        phases=(Phase.generate,),
+        deadline=None,
+        database=None,
+        derandomize=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def check(data: Any) -> None:
+        nonlocal checked
+        shape = data.draw(shapes)
+        network = data.draw(strategies.networks(shape))
+        params, x = data.draw(strategies.params(network, shape)), data.draw(strategies.batches(shape))
+        checked += 1
+        try:
+            check_vjp(network, params, x, seed=checked)
+        except GradientError as error:
+            alarms.append(f"{network!r} on {x.shape}: {error}")
+
+    check()
+    return checked, alarms

@@ -1,1 +1,0 @@
-"""Wrong backwards made by machine: the subjects, two ways to break them, and what the checker says of each."""

@@ -1,0 +1,61 @@
+"""This machine: its cores, the versions of what is installed, and how long a call takes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "joblib", "dask", "matplotlib")
+ROOT = Path(__file__).parents[2]
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def seconds(call: Callable[[], Any], times: int, *, warmup: int = 0) -> list[float]:
+    """Return the seconds that each of `times` calls takes, after `warmup` calls that are not timed."""
+    for _ in range(warmup):
+        call()
+    taken = []
+    for _ in range(times):
+        began = perf_counter()
+        call()
+        taken.append(perf_counter() - began)
+    return taken
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions, the commit and the machine that figures were computed with."""
+    versions = {name: _version(name) for name in PACKAGES}
+    return {
+        "python": platform.python_version(),
+        "packages": {name: number for name, number in versions.items() if number},
+        "commit": _commit(),
+        "machine": f"{platform.machine()}, {available_cores()} cores, {platform.system()} {platform.release()}",
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the commit that is checked out around this file, with a mark for changes; None without git."""
+    if not (ROOT / ".git").exists():
+        return None
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

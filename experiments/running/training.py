@@ -1,0 +1,157 @@
+"""One run: a row is trained from one seed; its record holds the accuracies and the course of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import functional_nn as fnn
+from experiments.running.outcome import Outcome
+from experiments.running.row import Row, Settings
+from experiments.running.splits import PARTS, Splits, count_classes
+from functional_nn import data, optim
+
+PERCEPTRON_EPOCHS = 2000
+KERNEL_AXES = 4  # of a convolution's weights
+
+
+@dataclass(frozen=True)
+class TrainedRow:
+    """A row's network after training.
+
+    - `params` belong to `model`; `transform` brings raw inputs to what it takes;
+    - `history`: an entry an epoch;
+    - `first_weights`: those of the first layer that has some; `parameters`: how many there are, frozen ones included.
+    """
+
+    model: fnn.Layer
+    params: Any
+    history: list[dict[str, Any]]
+    transform: data.Standardize
+    first_weights: np.ndarray
+    parameters: int
+
+
+def train_and_test(
+    row: Row, seed: int, pixels: Splits, features: Splits | None, *, threads: int, progress: bool
+) -> Outcome:
+    """Return `run_row` on the splits that the row takes."""
+    return run_row(row, splits_of(row, pixels, features), seed=seed, threads=threads, progress=progress)
+
+
+def splits_of(row: Row, pixels: Splits, features: Splits | None) -> Splits:
+    """Return what `row` is trained on: `features` where it takes these and there are some, else `pixels`."""
+    return features if row.on_features and features is not None else pixels
+
+
+def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, progress: bool = False) -> Outcome:
+    """Train a row and return its outcome; the test split is read once, at the end.
+
+    - `record`: "model", "seed", accuracies "train", "val", "test", "epoch_seconds", "epochs", "history", "parameters";
+    - `arrays`: "test_outputs" (n, classes) and "first_weights", those of the first layer.
+    """
+    if row.network is None:
+        return _run_perceptron(row, splits, seed=seed, threads=threads)
+    trained = train(row, splits, seed=seed, threads=threads, progress=progress)
+    sign = -1.0 if row.smallest_wins else 1.0
+    outputs = {
+        part: sign
+        * fnn.predict(trained.model, trained.params, splits[part][0], transform=trained.transform, workers=threads)
+        for part in PARTS
+    }
+    history = trained.history
+    record = {
+        "model": row.name,
+        "seed": seed,
+        **{part: float((outputs[part].argmax(axis=1) == splits[part][1]).mean()) for part in PARTS},
+        "epoch_seconds": float(np.median([entry["seconds"] for entry in history])),
+        "epochs": len(history),
+        "parameters": trained.parameters,
+        "history": history,
+    }
+    return Outcome(record, {"test_outputs": outputs["test"], "first_weights": trained.first_weights})
+
+
+def train(
+    row: Row, splits: Splits, *, seed: int, threads: int | None = None, progress: bool = False, validate: bool = True
+) -> TrainedRow:
+    """Train a row's network on the "train" split; after each epoch evaluate it on "val" if `validate`.
+
+    No other split is read.
+    """
+    inputs, labels = splits["train"]
+    settings = row.settings
+    model = row.network(classes=count_classes(splits))
+    params = model.init(np.random.default_rng(seed), inputs.shape[1:])
+    parameters, first = fnn.tree.size(params), next(name for name, _ in model.parts if name in params)
+    frozen = {}
+    if row.frozen:
+        frozen = {name: params.pop(name) for name in list(params) if params[name]["w"].ndim == KERNEL_AXES}
+        model = fnn.bind(model, frozen)
+    standardize = standardized(inputs, settings)
+    result = fnn.fit(
+        model,
+        params,
+        (inputs, labels),
+        loss=row.loss,
+        optimizer=_optimizer(settings, -(-len(inputs) // settings.batch_size)),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=seed,
+        validation=splits["val"] if validate else None,
+        transform=data.compose(*_augmentation(inputs, settings), standardize),
+        workers=threads,
+        progress=progress,
+    )
+    first_weights = (frozen | result.params)[first]["w"]
+    return TrainedRow(model, result.params, result.history, standardize, first_weights, parameters)
+
+
+def standardized(inputs: np.ndarray, settings: Settings | None) -> data.Standardize:
+    """Return the transform that brings inputs to the mean and the deviation, or the range, that `settings` ask for."""
+    standardize = data.standardize(inputs)
+    if settings is None or settings.unit_variance:
+        return standardize
+    scale = 255.0 if inputs.dtype == np.uint8 else 1.0
+    return data.Standardize(standardize.mean, (scale,) * len(standardize.mean))
+
+
+def _optimizer(settings: Settings, steps_an_epoch: int) -> optim.Transform:
+    rate = settings.learning_rate
+    if settings.cosine:
+        steps = settings.epochs * steps_an_epoch
+        rate = optim.cosine(rate, steps, warmup=min(steps - 1, steps // 20))
+    return settings.optimizer(rate, weight_decay=settings.weight_decay)
+
+
+def _augmentation(inputs: np.ndarray, settings: Settings) -> list[Any]:
+    if inputs.ndim != 4:
+        return []
+    flip = [data.random_flip()] if settings.flip and inputs.shape[-1] > 1 else []
+    return flip + ([data.random_shift(settings.shift)] if settings.shift else [])
+
+
+def _run_perceptron(row: Row, splits: Splits, *, seed: int, threads: int | None) -> Outcome:
+    """Train scikit-learn's one-layer Perceptron for at most 2000 epochs, with its default criterion to stop."""
+    from sklearn.linear_model import Perceptron
+
+    standardize = standardized(splits["train"][0], None)
+    inputs = {part: standardize(splits[part][0]).reshape(len(splits[part][0]), -1) for part in PARTS}
+    perceptron = Perceptron(max_iter=PERCEPTRON_EPOCHS, random_state=seed, n_jobs=threads or -1)
+    began = perf_counter()
+    perceptron.fit(inputs["train"], splits["train"][1])
+    seconds = (perf_counter() - began) / perceptron.n_iter_
+    record = {
+        "model": row.name,
+        "seed": seed,
+        **{part: float(perceptron.score(inputs[part], splits[part][1])) for part in PARTS},
+        "epoch_seconds": seconds,
+        "epochs": int(perceptron.n_iter_),
+        "parameters": int(perceptron.coef_.size + perceptron.intercept_.size),
+        "history": [],
+    }
+    outputs = perceptron.decision_function(inputs["test"]).astype(np.float32)
+    return Outcome(record, {"test_outputs": outputs, "first_weights": perceptron.coef_.T.astype(np.float32)})

@@ -1,0 +1,1 @@
+"""The search behind the tuned settings: `python -m experiments.search`."""

@@ -1,0 +1,64 @@
+"""The run of `experiments.search`: it repeats the recorded trials and writes the results beside the recorded ones."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from experiments.running.loading import fingerprint, load_splits, run_configuration
+from experiments.running.options import seeds
+from experiments.running.outcome import Outcome
+from experiments.running.runs import Cluster, Job, run
+from experiments.running.store import Store, code
+from experiments.search.trials import Trial, attempt, hold_out, recorded_trials
+from experiments.showing import page
+from experiments.showing.files import write_json
+
+MEASURES = {"settings": "accuracy", "rates": "distance"}
+
+
+def search(options: argparse.Namespace) -> None:
+    """Repeat the trials that the options ask for, and write results.json and the page."""
+    began = perf_counter()
+    description, splits = load_splits(options)
+    print(description)
+    kind = "rates" if options.rates else "settings"
+    trials = [trial for trial in recorded_trials() if trial.kind == kind and options.row in (None, trial.row)]
+    outcomes = run(
+        attempt,
+        _jobs(trials, options),
+        [splits if options.rates else hold_out(splits)],
+        Store(options.out / "runs"),
+        Cluster.of(options),
+        lambda record: f"{MEASURES[kind]} {record['reached']:.4f}",
+    )
+    rows = [_summary(trial, outcomes[trial.key]) for trial in trials]
+    results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": rows}
+    write_json(options.out / "results.json", results)
+    lines = [[r["row"], r["changes"], f"{r['reached']:.4f}", f"{r['recorded']:.4f}"] for r in rows]
+    print("\n".join(f"{row:<20}{reached} (recorded {then})  {changes}" for row, changes, reached, then in lines))
+    caption = f"The trials' {MEASURES[kind]}: the mean over the seeds of this run, and the recorded one of seed 0."
+    table = page.table(caption, ["row", "settings", "this run", "recorded"], lines)
+    pieces = [description, table, *page.configuration(results)]
+    page.write(options.out, "The search for settings", pieces)
+    print(f"written: results.json and {page.FILE}, in {options.out}")
+
+
+def _jobs(trials: Sequence[Trial], options: argparse.Namespace) -> list[Job]:
+    common = {"source": fingerprint(options), "code": code(attempt)}
+    return [_job(trial, seed, common) for trial in trials for seed in seeds(options)]
+
+
+def _job(trial: Trial, seed: int, common: dict[str, Any]) -> Job:
+    settings = trial.as_row().settings.described()
+    own = {"kind": trial.kind, "row": trial.row, "settings": settings, "seed": seed}
+    return Job(trial.key, seed, own | common, (trial, seed))
+
+
+def _summary(trial: Trial, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    reached = float(np.mean([outcome.record["reached"] for outcome in outcomes]))
+    return {"row": trial.row, "changes": trial.description, "reached": reached, "recorded": trial.reached}

@@ -1,0 +1,64 @@
+"""The search behind the tuned settings."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments.report.rows import REPORTED, TUNED
+from experiments.search import __main__ as search
+from experiments.search.trials import Trial, hold_out, recorded_trials
+
+
+@pytest.mark.parametrize("name", TUNED)
+def test_the_tuned_settings_are_the_best_of_the_recorded_trials(name):
+    trials = [trial for trial in recorded_trials() if (trial.kind, trial.row) == ("settings", name)]
+    best = max(trials, key=lambda trial: trial.reached)
+    assert best.as_row().settings == TUNED[name]
+
+
+def test_the_reports_learning_rate_is_the_nearest_of_the_recorded_ones():
+    distances: dict[float, list[float]] = {}
+    for trial in recorded_trials():
+        if trial.kind == "rates":
+            distances.setdefault(trial.changes["learning_rate"], []).append(trial.reached)
+    assert {len(of_rate) for of_rate in distances.values()} == {4}
+    assert REPORTED["lenet5"].learning_rate == min(distances, key=lambda rate: np.mean(distances[rate]))
+
+
+def test_every_tenth_training_image_is_held_out_and_test_images_are_gone(splits):
+    images, labels = splits["train"]
+    held = hold_out(splits)
+    assert held.keys() == {"train", "val"}
+    np.testing.assert_array_equal(held["train"][0], np.delete(images, 9, axis=0))
+    np.testing.assert_array_equal(held["val"][1], [labels[9], *splits["val"][1]])
+
+
+TRIALS = [
+    Trial("settings", "perceptron_own", {"epochs": 1, "shift": 1}, 0.5),
+    Trial("settings", "lenet5", {}, 0.1),
+    Trial("rates", "improved", {"learning_rate": 0.001, "epochs": 2}, 0.25),
+]
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        (["--row", "perceptron_own"], ("perceptron_own", "(recorded 0.5000)  epochs 1, shift 1")),
+        (["--rates"], ("improved", "(recorded 0.2500)  learning_rate 0.001, epochs 2")),
+    ],
+)
+def test_trials_are_repeated_and_found_again(option, line, image_lists, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("experiments.search.run.recorded_trials", lambda: TRIALS)
+    arguments = ["--data", str(image_lists), *option, "--workers", "1", "--out", str(tmp_path / "out")]
+    search.main(arguments)
+    printed = next(text for text in capsys.readouterr().out.splitlines() if "recorded" in text)
+    assert printed.startswith(line[0])
+    assert printed.endswith(line[1])
+    first = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    search.main(arguments)
+    assert "1 of 1 runs are finished already" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["rows"] == first["rows"]
+    assert line[0] in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
