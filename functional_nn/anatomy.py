@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn import tree
-from functional_nn.compose import recombined
+from functional_nn.compose.bind import recombined
 from functional_nn.layer import Layer, Params, Shape
 
 __all__ = [

@@ -51,6 +51,11 @@ class Loss(Value):
     ) -> None:
         self.__dict__.update(name=name, hits=hits, weight=weight, scores=scores, _apply=apply, _vjp=vjp)
 
+    def replace(self, **changes: Any) -> Loss:
+        """Return a loss of the same functions but for `changes`, named as those of `Loss(...)`."""
+        facts = {"name": self.name, "hits": self.hits, "weight": self.weight, "scores": self.scores}
+        return Loss(**{**facts, "vjp": self._vjp, "apply": self._apply, **changes})
+
     def apply(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """Return the mean over the batch."""
         self._check(outputs, targets)

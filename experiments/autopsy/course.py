@@ -29,7 +29,7 @@ class Subject:
     model: fnn.Layer
     loss: losses.Loss
     right: fnn.Layer
-    prepare: dict[str, data.Standardize]
+    prepare: dict[str, data.BatchTransform]
 
 
 def train_variant(

@@ -14,8 +14,7 @@ import numpy as np
 from experiments.benchmark.contestants.ours import stepper
 from experiments.benchmark.works import NETWORKS, SHAPES, Work
 from experiments.running.machine import seconds
-from functional_nn import layers, serial
-from functional_nn import work as anatomy
+from functional_nn import anatomy, layers, serial
 
 BATCHES = tuple(2**i for i in range(13))
 SIZES = (16, 32, 64, 128)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import importlib.util
 import textwrap
 import warnings
@@ -125,9 +124,7 @@ def _fate(make: Callable[[], Library], subject: str, seed: int) -> tuple[Fate, f
     try:
         with unwritten_memory():
             drawn = _draw(subject, seed, make())
-            wrong = [
-                dataclasses.replace(case.right, vjp=other.right.vjp) for case, other in zip(right, drawn, strict=True)
-            ]
+            wrong = [case.right.replace(vjp=other.right.vjp) for case, other in zip(right, drawn, strict=True)]
     except Exception:
         return Fate.RAISED, 0.0
     return _judge(right, wrong, seed)

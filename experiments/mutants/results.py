@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,7 +36,7 @@ def mistaken(right: Layer | Loss, path: str, mistake: Mistake) -> Any:
         value, pullback = right.vjp(outputs, targets)
         return value, lambda dvalue: mistake(pullback(dvalue), np.array(dvalue), len(outputs))
 
-    return dataclasses.replace(right, vjp=layer_vjp if isinstance(right, Layer) else loss_vjp)
+    return right.replace(vjp=layer_vjp if isinstance(right, Layer) else loss_vjp)
 
 
 def _mistakes() -> Iterator[tuple[str, str, Mistake]]:

@@ -19,9 +19,10 @@ def load_splits(options: argparse.Namespace, size: int = 32) -> tuple[str, Split
     used.
     """
     try:
-        return data.load(options.data, size, cache=options.cache if size == 32 else None)
+        splits = data.load(options.data, size, cache=options.cache if size == 32 else None)
     except ValueError as error:
         raise InputError(str(error)) from error
+    return splits.description, dict(splits.items())
 
 
 def fingerprint(options: argparse.Namespace, size: int = 32) -> str:

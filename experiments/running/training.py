@@ -30,7 +30,7 @@ class TrainedRow:
     model: fnn.Layer
     params: Any
     history: list[dict[str, Any]]
-    transform: data.Standardize
+    transform: data.BatchTransform
     first_weights: np.ndarray
     parameters: int
 
@@ -102,7 +102,7 @@ def train(
         batch_size=settings.batch_size,
         seed=seed,
         validation=splits["val"] if validate else None,
-        transform=data.compose(*_augmentation(inputs, settings), standardize),
+        transform=data.chain(*_augmentation(inputs, settings), standardize),
         workers=threads,
         progress=progress,
     )
@@ -110,13 +110,13 @@ def train(
     return TrainedRow(model, result.params, result.history, standardize, first_weights, parameters)
 
 
-def standardized(inputs: np.ndarray, settings: Settings | None) -> data.Standardize:
+def standardized(inputs: np.ndarray, settings: Settings | None) -> data.BatchTransform:
     """Return the transform that brings inputs to the mean and the deviation, or the range, that `settings` ask for."""
     standardize = data.standardize(inputs)
     if settings is None or settings.unit_variance:
         return standardize
-    scale = 255.0 if inputs.dtype == np.uint8 else 1.0
-    return data.Standardize(standardize.mean, (scale,) * len(standardize.mean))
+    mean, scale = standardize.call.arguments["mean"], 255.0 if inputs.dtype == np.uint8 else 1.0
+    return data.standardize_by(mean, (scale,) * len(mean))
 
 
 def _optimizer(settings: Settings, steps_an_epoch: int) -> optim.Transform:

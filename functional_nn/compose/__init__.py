@@ -4,8 +4,8 @@
 `from functional_nn.compose.bind import recombined`.
 """
 
-from functional_nn.compose.bind import bind, recombined
+from functional_nn.compose.bind import bind
 from functional_nn.compose.fan import branch, residual
 from functional_nn.compose.serial import serial
 
-__all__ = ["bind", "branch", "recombined", "residual", "serial"]
+__all__ = ["bind", "branch", "residual", "serial"]

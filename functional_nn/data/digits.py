@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from functional_nn import keys
-from functional_nn.data.optional import needs_extra
 from functional_nn.data.splits import Splits, by_class, check_size, splits_from
+from functional_nn.extras import needs_extra
 
 __all__ = ["digits"]
 

@@ -34,7 +34,6 @@ PUBLIC = (
     "testing.strategies", "arguments", "anatomy",
 )  # fmt: skip
 MODULES = {"functional_nn", *(f"functional_nn.{name}" for name in PUBLIC)}
-NOT_YET_PUBLIC = {("benchmark/limit.py", "work")}  # to become functional_nn.anatomy
 
 
 def imports(file):
@@ -87,7 +86,7 @@ def private_names(file):
             owner = aliases.get(node.value.id)
             if owner and not node.attr.startswith("__") and not is_public(owner, node.attr):
                 wrong.append(f"{owner}.{node.attr}")
-    return [name for name in wrong if (name_of(file), name.removeprefix("functional_nn.")) not in NOT_YET_PUBLIC]
+    return wrong
 
 
 def is_public(module, name):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functional_nn import data
 
 
-def centred_by(split_images, train_images) -> data.Standardize:
+def centred_by(split_images, train_images) -> data.BatchTransform:
     """Return the transform of a split by its own mean and the training set's standard deviation."""
-    return data.Standardize(data.standardize(split_images).mean, data.standardize(train_images).std)
+    own, right = (data.standardize(images).call.arguments for images in (split_images, train_images))
+    return data.standardize_by(own["mean"], right["std"])

@@ -42,4 +42,4 @@ def cross_entropy(*, twice: bool = False, naive: bool = False) -> losses.Loss:
         return value(p, labels), lambda dvalue: dvalue * doutputs
 
     name = f"cross_entropy{'_of_two_softmaxes' if twice else ''}{'_without_the_maximum' if naive else ''}"
-    return losses.Loss(name, apply, vjp, losses.labels_hit)
+    return losses.Loss(name, apply=apply, vjp=vjp, hits=losses.labels_hit)

@@ -22,7 +22,7 @@ def marked_by_the_whole_batch() -> fnn.Layer:
 
         return right.apply(params, x), pullback
 
-    return fnn.Layer("max_pool_marked_by_the_whole_batch", apply=right.apply, vjp=vjp, output_shape=right.output_shape)
+    return right.replace(name="max_pool_marked_by_the_whole_batch", vjp=vjp)
 
 
 def _marked(x: np.ndarray) -> np.ndarray:

@@ -74,9 +74,7 @@ def drawn_too_wide(layer: fnn.Layer) -> fnn.Layer:
             params["w"] = math.sqrt(2.0 / channels) * rng.standard_normal(params["w"].shape, np.float32)
         return params | {"b": rng.standard_normal(params["b"].shape, np.float32)}
 
-    return fnn.Layer(
-        f"{layer.name}_drawn_too_wide", apply=layer.apply, vjp=layer.vjp, init=init, output_shape=layer.output_shape
-    )
+    return layer.replace(name=f"{layer.name}_drawn_too_wide", init=init)
 
 
 def _with_pullback(
@@ -88,6 +86,4 @@ def _with_pullback(
         y, pullback = layer.vjp(params, x, key=key, wrt_x=wrt_x)
         return y, lambda dy: pull(params, x, dy, pullback(dy))
 
-    return fnn.Layer(
-        f"{layer.name}_{what}", apply=layer.apply, vjp=vjp, init=layer.init, output_shape=layer.output_shape
-    )
+    return layer.replace(name=f"{layer.name}_{what}", vjp=vjp)

@@ -40,14 +40,11 @@ def conv2d(filters: int, k: int, images_too: bool = False) -> fnn.Layer:
 
         return y, pullback
 
-    return fnn.Layer("loops", apply=apply, vjp=vjp, init=right.init, output_shape=right.output_shape)
+    return right.replace(name="loops", apply=apply, vjp=vjp)
 
 
 def max_pool(images_too: bool = False) -> fnn.Layer:
     """Return max pooling over windows of 2, position by position."""
-
-    def apply(params, x):
-        return vjp(params, x)[0]
 
     def vjp(params, x, *, key=None, wrt_x=True):
         n, h, width, c = x.shape
@@ -65,8 +62,7 @@ def max_pool(images_too: bool = False) -> fnn.Layer:
 
         return y, pullback
 
-    shape = layers.max_pool(2).output_shape
-    return fnn.Layer("loops", apply=apply, vjp=vjp, output_shape=shape)
+    return fnn.Layer("loops", vjp=vjp, output_shape=layers.max_pool(2).output_shape)
 
 
 def _positions(shape: tuple[int, ...], images_too: bool) -> Iterator[tuple[slice, int, int, int]]:

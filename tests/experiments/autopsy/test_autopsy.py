@@ -88,7 +88,7 @@ def test_a_network_that_diverges_keeps_its_last_finite_parameters_and_says_when(
 
 
 def test_the_perceptrons_defects_keep_it_from_learning_the_digits():
-    splits = data.digits()
+    splits = dict(data.digits().items())
     right, authors = (
         train_variant(Variant(PERCEPTRON, names, "tested"), Budget(10, 0.003), 0, splits, threads=1, progress=False)
         for names in ((), PERCEPTRON.ran)

@@ -1,7 +1,6 @@
 """The mutation run: what it breaks, what it counts, and that the checker rejects it."""
 
 import ast
-import dataclasses
 import json
 import sys
 
@@ -33,7 +32,7 @@ def texts(kind):
 
 def test_every_public_layer_combinator_and_loss_is_a_subject():
     assert set(subjects.LOSSES) == set(losses.__all__) - {"Loss", "labels_hit", "softmax"}
-    looked_up = {"embedding"}  # takes whole numbers, has no dx: tests/layers/test_lookup.py
+    looked_up = {"embedding"}  # takes whole numbers, has no dx: tests/layers/test_embedding.py
     assert set(subjects.LAYERS) == (set(layers.__all__) - looked_up) | COMBINATORS | {"conv2d in groups"}
     assert set(fnn.compose.__all__) - {"sequence"} == COMBINATORS
     assert set(subjects.SUBJECTS) == set(subjects.LAYERS) | set(subjects.LOSSES)
@@ -71,7 +70,7 @@ def test_functions_that_were_not_run_and_errors_are_left_alone():
 def test_a_copy_is_mutated_and_the_library_stays_what_it_is():
     name = "functional_nn.layers.activations"
     modules, original, x = dict(sys.modules), layers.tanh, np.array([0.5])
-    syntax = ast.parse("from functional_nn.layers import linear\n")  # lacks what the package imports from it
+    syntax = ast.parse("from functional_nn.layers import dense\n")  # lacks what the package imports from it
     with pytest.raises(ImportError):
         copies.library_copy(name, syntax)
     copy = copies.library_copy()
@@ -90,9 +89,7 @@ def test_what_a_pullback_runs_is_found_in_every_file():
 
 def fates(subject, mistake):
     right_cases = judge._cases(subject, 0)
-    return judge._judge(
-        right_cases, [dataclasses.replace(case.right, vjp=mistake(case.right)) for case in right_cases], 0
-    )[0]
+    return judge._judge(right_cases, [case.right.replace(vjp=mistake(case.right)) for case in right_cases], 0)[0]
 
 
 def altered(change):

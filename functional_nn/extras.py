@@ -15,6 +15,7 @@ def needs_extra(extra: str, purpose: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise ImportError(
-            f"{purpose} needs {error.name or error}, which is not installed: pip install 'functional-nn[{extra}]'",
+            f"{purpose} needs {error.name or error}, which is not installed: "
+            f"run pip install -e '.[{extra}]' in a clone of functional_nn",
             name=error.name,
         ) from error

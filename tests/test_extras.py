@@ -12,7 +12,7 @@ from functional_nn import data
 @pytest.mark.parametrize("missing", ["PIL", "sklearn.datasets"])
 def test_a_missing_dependency_names_the_extra(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, missing, None)  # as if it were not installed
-    with pytest.raises(ImportError, match=rf"needs {missing}.*pip install 'functional-nn\[experiments\]'"):
+    with pytest.raises(ImportError, match=rf"needs {missing}.*pip install -e '\.\[experiments\]'"):
         data.digits()
 
 
@@ -20,7 +20,7 @@ def test_a_list_of_images_without_pillow_names_the_extra(tmp_path: Path, monkeyp
     for name in ("train", "val", "test"):
         (tmp_path / f"{name}.txt").write_text("a.jpg 0\n")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"decoding images needs PIL.*functional-nn\[experiments\]"):
+    with pytest.raises(ImportError, match=r"decoding images needs PIL.*pip install -e '\.\[experiments\]'"):
         data.image_list(tmp_path)
 
 
