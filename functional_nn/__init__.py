@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 from functional_nn import data, initializers, keys, layers, losses, models, optim, tree
+from functional_nn.allocator import keep_freed_memory
 from functional_nn.anatomy import summary
 from functional_nn.compose import bind, branch, residual, serial
 from functional_nn.layer import Layer
@@ -47,6 +48,9 @@ __all__ = [
     "tree",
     "value_and_grad",
 ]
+
+
+keep_freed_memory()
 
 
 def __dir__() -> list[str]:

@@ -18,7 +18,15 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.arguments import ARRAYS, not_an_array
-from functional_nn.errors import LayerError, ShapeError, StructureError
+from functional_nn.errors import (
+    LayerError,
+    ShapeError,
+    StructureError,
+    unfit_cotangent,
+    wrong_entry,
+    wrong_names,
+    wrong_params,
+)
 from functional_nn.value import Value
 
 __all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeError", "StructureError"]
@@ -33,6 +41,8 @@ Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 COMPLEX = np.dtype(np.complex128)
 NO_PARAMS: Params = {}
+FACTS = ("name", "parameters", "parts", "combine", "fixed", "moments")
+CHARACTER = ("couples_examples", "integer_input", "monotone", "takes_maxima")
 _takes_complex: ContextVar[bool] = ContextVar("takes_complex", default=False)
 
 
@@ -81,6 +91,8 @@ class Layer(Value):
       channel of its input over the training data, which `fnn.statistics` adds.
     - `couples_examples`: in training an example's output depends on the others of its batch.
     - `integer_input`: x holds whole numbers, which have no derivative.
+    - `monotone`: elementwise, and never falls; `takes_maxima`: each output is the largest of some inputs. `serial` runs
+      a monotone layer after a following one that takes maxima: the outputs are the same, and there is less to compute.
 
     Raises `TypeError` when `vjp` does not take `key` and `wrt_x`.
     """
@@ -94,6 +106,8 @@ class Layer(Value):
     moments: tuple[str, ...]
     couples_examples: bool
     integer_input: bool
+    monotone: bool
+    takes_maxima: bool
     _trained: frozenset[str]  # the entries that vjp takes, and those that apply takes
     _inferred: frozenset[str]
 
@@ -112,6 +126,8 @@ class Layer(Value):
         moments: tuple[str, ...] = (),
         couples_examples: bool = False,
         integer_input: bool = False,
+        monotone: bool = False,
+        takes_maxima: bool = False,
     ) -> None:
         _check_keywords(name, vjp)
         self.__dict__.update(
@@ -124,15 +140,22 @@ class Layer(Value):
             moments=tuple(moments),
             couples_examples=couples_examples,
             integer_input=integer_input,
+            monotone=monotone,
+            takes_maxima=takes_maxima,
         )
         names = (part_name for part_name, _ in self.parts) if self.parts else self.parameters
         self.__dict__["_trained"] = frozenset(names)
         self.__dict__["_inferred"] = self._trained.union(self.moments)
 
     def replace(self, **changes: Any) -> Layer:
-        """Return a layer of the same functions and facts but for `changes`, named as those of `Layer(...)`."""
-        names = ("name", "parameters", "parts", "combine", "fixed", "moments", "couples_examples", "integer_input")
-        return Layer(**{**self.functions._asdict(), **{name: getattr(self, name) for name in names}, **changes})
+        """Return a layer of the same functions and facts but for `changes`, named as those of `Layer(...)`.
+
+        With another `apply` or `vjp` it counts neither as monotone nor as taking maxima: `serial` runs it in its place.
+        """
+        facts = {name: getattr(self, name) for name in (*FACTS, *CHARACTER)}
+        if "apply" in changes or "vjp" in changes:
+            facts |= {"monotone": False, "takes_maxima": False}
+        return Layer(**{**self.functions._asdict(), **facts, **changes})
 
     def __call__(self, *args: object, **kwargs: object) -> None:
         """Raise `TypeError`: a layer is a value, not a function."""
@@ -176,7 +199,7 @@ class Layer(Value):
         def checked(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
             try:
                 if is_leaf and (type(dy) not in ARRAYS or dy.shape != shape or dy.dtype != dtype):
-                    raise _unfit_cotangent(dy, shape, dtype)
+                    raise unfit_cotangent(dy, shape, dtype)
                 dparams, dx = pullback(dy)
             except LayerError as error:
                 error.leave(layer=self.name)
@@ -191,10 +214,10 @@ class Layer(Value):
         A combinator leaves x to its parts.
         """
         if type(params) is not dict and not isinstance(params, Mapping):
-            raise _wrong_params(params)
+            raise wrong_params(params)
         if self.parts:
             if not params.keys() <= names:
-                raise _wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")
+                raise wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")
             return params
         if type(x) not in ARRAYS:
             raise StructureError(f"x is {not_an_array(x)}")
@@ -204,7 +227,7 @@ class Layer(Value):
         dtype = self._dtype(x)
         for name, entry in whole.items():
             if type(entry) not in ARRAYS or entry.dtype != (dtype or entry.dtype):
-                raise _wrong_entry(name, entry, x)
+                raise wrong_entry(name, entry, x)
             dtype = entry.dtype
         return whole
 
@@ -231,7 +254,7 @@ class Layer(Value):
             if unknown in self.moments:
                 remedy = "train the parameters that they were added to"
                 return StructureError(f"statistics serve inference and are not trained: {remedy}", (unknown,))
-        return _wrong_names(params, names, f"expected {', '.join(sorted(names)) or 'no parameters'}")
+        return wrong_names(params, names, f"expected {', '.join(sorted(names)) or 'no parameters'}")
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -267,28 +290,3 @@ def _check_keywords(name: str, vjp: Callable[..., Any]) -> None:
             f"layer {name!r}: vjp takes ({', '.join(keywords)}), it must take "
             "(params, x, *, key=None, wrt_x=True): composed layers are called with both keywords"
         )
-
-
-def _wrong_params(params: Any) -> StructureError:
-    remedy = ": give its .params" if hasattr(params, "params") else ""
-    return StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it{remedy}")
-
-
-def _wrong_names(params: Params, names: frozenset[str], expected: str) -> StructureError:
-    for unknown in sorted(map(str, params.keys() - names)):
-        return StructureError(f"unknown to the layer; {expected}", (unknown,))
-    return StructureError(f"missing from the parameters; {expected}", (min(names - params.keys()),))
-
-
-def _wrong_entry(name: str, entry: Any, x: np.ndarray) -> StructureError:
-    if type(entry) not in ARRAYS:
-        return StructureError(f"is {not_an_array(entry)}", (name,))
-    return StructureError(f"x is {x.dtype}, the parameter is {entry.dtype}; convert one: nothing is promoted", (name,))
-
-
-def _unfit_cotangent(dy: Any, shape: Shape, dtype: np.dtype[Any]) -> LayerError:
-    if type(dy) not in ARRAYS:
-        return StructureError(f"dy is {not_an_array(dy)}")
-    if dy.shape != shape:
-        return ShapeError(f"dy has shape {dy.shape}, the output has {shape}")
-    return StructureError(f"dy is {dy.dtype}, the output is {dtype}")

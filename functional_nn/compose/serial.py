@@ -24,6 +24,7 @@ def serial(*unnamed: Layer, **parts: Layer) -> Layer:
     if unnamed:
         raise TypeError(f"serial: give every layer a name, such as serial(l1={unnamed[0]!r}, ...)")
     steps = named_parts("serial", parts)
+    running = _running_order(steps)
 
     def init(rng: np.random.Generator, input_shape: Shape) -> Params:
         params = {}
@@ -38,7 +39,7 @@ def serial(*unnamed: Layer, **parts: Layer) -> Layer:
         return input_shape
 
     def apply(params: Params, x: np.ndarray) -> np.ndarray:
-        for part in steps:
+        for _, part in running:
             x = part.apply(params, x)
         return x
 
@@ -47,7 +48,7 @@ def serial(*unnamed: Layer, **parts: Layer) -> Layer:
     ) -> tuple[np.ndarray, Pullback]:
         pullbacks: list[tuple[Part, Pullback]] = []
         needed = wrt_x
-        for i, part in enumerate(steps):
+        for i, part in running:
             x, part_pullback = part.vjp(params, x, fold(key, i), needed)
             needed = needed or bool(params.get(part.name))
             if needed:
@@ -63,3 +64,15 @@ def serial(*unnamed: Layer, **parts: Layer) -> Layer:
         return x, pullback
 
     return Layer("serial", init=init, output_shape=output_shape, apply=apply, vjp=vjp, parts=steps, combine=serial)
+
+
+def _running_order(steps: tuple[Part, ...]) -> tuple[tuple[int, Part], ...]:
+    """Return the parts with their positions; an activation that never falls runs after a max pool that follows it.
+
+    The largest of f(x) is f of the largest x, and a pool leaves fewer entries to compute f of.
+    """
+    order = list(enumerate(steps))
+    for i in range(len(order) - 1):
+        if order[i][1].layer.monotone and order[i + 1][1].layer.takes_maxima:
+            order[i], order[i + 1] = order[i + 1], order[i]
+    return tuple(order)

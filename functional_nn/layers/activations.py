@@ -20,7 +20,7 @@ Function = Callable[[np.ndarray], tuple[np.ndarray, Slope]]
 GELU = math.sqrt(2.0 / math.pi)
 
 
-def elementwise(name: str, function: Function) -> Layer:
+def elementwise(name: str, function: Function, monotone: bool = False) -> Layer:
     """Return the layer y of `function(x) -> (y, slope)`, with the pullback dy -> slope() dy."""
 
     def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
@@ -35,7 +35,7 @@ def elementwise(name: str, function: Function) -> Layer:
 
         return y, pullback
 
-    return Layer(name, vjp=vjp)
+    return Layer(name, vjp=vjp, monotone=monotone)
 
 
 def activation(function: Function) -> Layer:
@@ -43,13 +43,16 @@ def activation(function: Function) -> Layer:
     return named(function, elementwise(function.__name__, function))
 
 
-@activation
-def sigmoid(x: np.ndarray) -> tuple[np.ndarray, Slope]:
-    """y = 1 / (1 + exp(-x)) = (1 + tanh(x / 2)) / 2, y' = y (1 - y).
+def rising(function: Function) -> Layer:
+    """Decorate as `activation` does a function that never falls."""
+    return named(function, elementwise(function.__name__, function, monotone=True))
 
-    The second form is faster, cannot overflow, and is exact to the dtype's absolute precision.
-    """
-    y = _sigmoid(x)
+
+@rising
+def sigmoid(x: np.ndarray) -> tuple[np.ndarray, Slope]:
+    """y = 1 / (1 + exp(-x)), y' = y (1 - y)."""
+    y = _one_plus_exp(x)
+    np.divide(1.0, y, out=y)
 
     def slope() -> np.ndarray:
         dydx = 1.0 - y
@@ -59,7 +62,7 @@ def sigmoid(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-@activation
+@rising
 def tanh(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = tanh(x), y' = 1 - y^2."""
     y = np.tanh(x)
@@ -70,7 +73,7 @@ def tanh(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-@activation
+@rising
 def scaled_tanh(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = 1.7159 tanh(2 x / 3), so that f(1) = 1 and f(-1) = -1 (LeCun et al. 1998, Appendix A)."""
     t = x * (2.0 / 3.0)
@@ -84,7 +87,7 @@ def scaled_tanh(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return 1.7159 * t, slope
 
 
-@activation
+@rising
 def relu(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = max(x, 0), y' = 1 where x > 0, else 0 (at 0 too) (Nair and Hinton 2010)."""
     y = np.maximum(x, 0.0)
@@ -112,7 +115,7 @@ def leaky_relu(slope: float) -> Layer:
 
         return np.where(positive, x, slope * x), derivative
 
-    return elementwise("leaky_relu", function)
+    return elementwise("leaky_relu", function, monotone=slope >= 0.0)
 
 
 @activation
@@ -121,10 +124,11 @@ def silu(x: np.ndarray) -> tuple[np.ndarray, Slope]:
 
     The equal y + s (1 - y) loses all digits where y is large.
     """
-    s = _sigmoid(x)
-    y = x * s
+    denominator = _one_plus_exp(x)
+    y = x / denominator
 
     def slope() -> np.ndarray:
+        s = 1.0 / denominator
         dydx = 1.0 - s
         dydx *= y
         dydx += s
@@ -161,17 +165,17 @@ def gelu(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-@activation
+@rising
 def softplus(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = log(1 + exp(x)), y' = sigmoid(x) (Dugas et al. 2001)."""
 
     def slope() -> np.ndarray:
-        return _sigmoid(x)
+        return 1.0 / _one_plus_exp(x)
 
     return np.logaddexp(x, 0.0), slope
 
 
-@activation
+@rising
 def asinh_unit(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     """y = asinh(x) / 5 + 1/2, y' = 1 / (5 sqrt(1 + x^2)): the report's own activation as its author ran it."""
     y = np.arcsinh(x)
@@ -184,11 +188,12 @@ def asinh_unit(x: np.ndarray) -> tuple[np.ndarray, Slope]:
     return y, slope
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    y = x * 0.5
-    np.tanh(y, out=y)
-    y *= 0.5
-    y += 0.5
+def _one_plus_exp(x: np.ndarray) -> np.ndarray:
+    """Return 1 + exp(-x), infinite for very negative x: what is divided by it is 0 then, as it should be."""
+    y = np.negative(x)
+    with np.errstate(over="ignore"):
+        np.exp(y, out=y)
+    y += 1.0
     return y
 
 

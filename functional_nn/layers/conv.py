@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from functional_nn.arguments import Padding, Pair, as_margins, as_pair, count, padding, pair
+from functional_nn.blas import multiplies_unpacked
 from functional_nn.initializers import glorot_uniform, zeros
 from functional_nn.layer import Init, Layer, Params, Pullback, Shape, ShapeError, check_image
 from functional_nn.layers._windows import windows_along
@@ -33,6 +34,7 @@ from functional_nn.layers.conv_groups import check_groups, grouped_vjp, spread_s
 from functional_nn.value import constructor
 
 UNPACKED = 10**6  # multiply-adds: OpenBLAS multiplies smaller matrices where they lie, larger ones it copies first
+FEW_FILTERS = 8  # up to which a product has too few rows for BLAS's packed kernels, and two output rows go together
 MOST_BLOCKS = 4  # narrower blocks than that cost more than the copy
 
 
@@ -87,11 +89,10 @@ def conv2d(
         w = params["w"]
 
         def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
-            rows = np.ascontiguousarray(dy.transpose(1, 3, 2, 0)).reshape(g.oh, g.c_out, g.ow * g.n)
-            dw = np.matmul(windows, rows.transpose(0, 2, 1)).sum(axis=0)  # (kh c kw, ow n) @ (ow n, c_out)
-            dw = dw.reshape(g.kh, g.c, g.kw, g.c_out).transpose(0, 2, 1, 3)
+            rows = _batch_innermost(dy).reshape(g.oh, g.c_out, g.ow * g.n)
+            dw = _kernel_cotangent(windows, rows, g)
             db = (rows @ np.ones(g.ow * g.n, rows.dtype)).sum(axis=0)
-            return {"w": np.ascontiguousarray(dw), "b": db}, _input_cotangent(rows, w, g) if wrt_x else None
+            return {"w": dw, "b": db}, _input_cotangent(rows, w, g) if wrt_x else None
 
         return y, pullback
 
@@ -126,6 +127,7 @@ class _Geometry(NamedTuple):
     padded_w: int
     oh: int
     ow: int
+    together: int  # output rows that one product computes
 
 
 @lru_cache(maxsize=256)  # a few shapes come at every step
@@ -135,7 +137,8 @@ def _geometry(x_shape: Shape, w_shape: Shape, stride: Pair, padding: Padding) ->
     padded_h, padded_w = top + h + bottom, left + w + right
     oh = windows_along("height", padded_h, kh, sh)
     ow = windows_along("width", padded_w, kw, sw)
-    return _Geometry(n, h, w, c, c_out, kh, kw, sh, sw, top, left, padded_h, padded_w, oh, ow)
+    together = 2 if c_out <= FEW_FILTERS and oh % 2 == 0 and not multiplies_unpacked() else 1
+    return _Geometry(n, h, w, c, c_out, kh, kw, sh, sw, top, left, padded_h, padded_w, oh, ow, together)
 
 
 def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> tuple[np.ndarray, np.ndarray, _Geometry]:
@@ -143,17 +146,19 @@ def _forward(params: Params, x: np.ndarray, stride: Pair, padding: Padding) -> t
     g = _geometry(x.shape, w.shape, stride, padding)
     windows = _windows(x, g)
     y = np.empty((g.oh, g.c_out, g.ow * g.n), x.dtype)
-    _multiply(w.transpose(3, 0, 2, 1).reshape(g.c_out, -1), windows, y, g)  # (c_out, kh c kw) @ (kh c kw, ow n)
+    # (c_out, kh c kw) @ (kh c kw, ow n), or twice as many rows of both
+    _multiply(_banded(w, g), windows, y.reshape(g.oh // g.together, g.together * g.c_out, g.ow * g.n), g)
     y += b[:, None]
     return y.reshape(g.oh, g.c_out, g.ow, g.n).transpose(3, 0, 2, 1), windows, g
 
 
 def _windows(x: np.ndarray, g: _Geometry) -> np.ndarray:
-    """Return the matrices (oh, kh c kw, ow n) of the drawing above: a view of overlapping rows, not to be written."""
-    rows = x.transpose(1, 3, 2, 0)  # (h, c, w, n): contiguous where x came from a convolution
-    if (g.h, g.w) == (g.padded_h, g.padded_w):
-        rows = np.ascontiguousarray(rows)
-    else:
+    """Return the matrices (oh, kh c kw, ow n) of the drawing above: a view of overlapping rows, not to be written.
+
+    Where two output rows go together they are (oh / 2, (kh + stride) c kw, ow n).
+    """
+    rows = _batch_innermost(x)
+    if (g.h, g.w) != (g.padded_h, g.padded_w):
         padded = np.zeros((g.padded_h, g.c, g.padded_w, g.n), x.dtype)
         padded[g.top : g.top + g.h, :, g.left : g.left + g.w] = rows
         rows = padded
@@ -164,8 +169,52 @@ def _windows(x: np.ndarray, g: _Geometry) -> np.ndarray:
         )
     )
     line = g.ow * g.n * x.itemsize
-    shape = (g.oh, g.kh * g.c * g.kw, g.ow * g.n)
-    return np.ndarray(shape, x.dtype, expanded, strides=(g.sh * g.c * g.kw * line, line, x.itemsize))
+    shape = (g.oh // g.together, _window_rows(g) * g.c * g.kw, g.ow * g.n)
+    return np.ndarray(shape, x.dtype, expanded, strides=(g.together * g.sh * g.c * g.kw * line, line, x.itemsize))
+
+
+def _window_rows(g: _Geometry) -> int:
+    """Return how many image rows the output rows of one product see."""
+    return g.kh + (g.together - 1) * g.sh
+
+
+def _banded(w: np.ndarray, g: _Geometry) -> np.ndarray:
+    """Return the kernel as a matrix (c_out, kh c kw); for two output rows twice, [w 0] over [0 w], a stride apart."""
+    matrix = w.transpose(3, 0, 2, 1).reshape(g.c_out, -1)
+    if g.together == 1:
+        return matrix
+    banded = np.zeros((g.together, g.c_out, _window_rows(g), g.c * g.kw), w.dtype)
+    for i in range(g.together):
+        banded[i, :, i * g.sh : i * g.sh + g.kh] = matrix.reshape(g.c_out, g.kh, -1)
+    return banded.reshape(g.together * g.c_out, -1)
+
+
+def _kernel_cotangent(windows: np.ndarray, rows: np.ndarray, g: _Geometry) -> np.ndarray:
+    """Return dw (kh, kw, c, c_out) of dy (oh, c_out, ow n): that of the banded kernel, whose copies add up."""
+    rows = rows.reshape(g.oh // g.together, g.together * g.c_out, g.ow * g.n)
+    dw = np.matmul(windows, rows.transpose(0, 2, 1)).sum(axis=0)  # (kh c kw, ow n) @ (ow n, c_out)
+    bands = dw.reshape(_window_rows(g), g.c, g.kw, g.together, g.c_out)
+    dw = bands[: g.kh, ..., 0, :]
+    for i in range(1, g.together):
+        dw = dw + bands[i * g.sh : i * g.sh + g.kh, ..., i, :]
+    return np.ascontiguousarray(dw.transpose(0, 2, 1, 3))
+
+
+def _batch_innermost(x: np.ndarray) -> np.ndarray:
+    """Return images (n, h, w, c) as an array (h, c, w, n): a view where x came from a convolution.
+
+    Images whose sizes are powers of two lie a multiple of 4,096 bytes apart, on the same lines of the cache. They are
+    copied to rows a little longer first.
+    """
+    rows = x.transpose(1, 3, 2, 0)
+    n, h, w, c = x.shape
+    if n > 1 and x.strides[0] % 4096 == 0 and not rows.flags.c_contiguous:
+        entries = h * w * c
+        spread = np.empty((n, entries + 64 // x.itemsize), x.dtype)
+        spread[:, :entries].reshape(n, h, w, c)[...] = x
+        item = x.itemsize
+        rows = np.ndarray((h, c, w, n), x.dtype, spread, strides=(w * c * item, item, c * item, spread.strides[0]))
+    return np.ascontiguousarray(rows)
 
 
 class _Reverse(NamedTuple):

@@ -39,7 +39,7 @@ def max_pool(window: Pair, stride: Pair | None = None) -> Layer:
         y, y_pullback, _ = _max_along(columns, WIDTH, kw, sw, wrt_x, rows)
         return y, lambda dy: columns_pullback(y_pullback(dy))
 
-    return _pooling("max_pool", (kh, kw), (sh, sw), forward)
+    return _pooling("max_pool", (kh, kw), (sh, sw), forward, takes_maxima=True)
 
 
 @constructor(window=pair, stride=optional(pair))
@@ -92,6 +92,7 @@ def _pooling(
     window: tuple[int, int],
     stride: tuple[int, int],
     forward: Callable[[np.ndarray, bool], tuple[np.ndarray, Cotangent]],
+    takes_maxima: bool = False,
 ) -> Layer:
     """Return the layer of `forward(x, wrt_x) -> (y, dy -> dx)` for images into which the window fits."""
 
@@ -110,7 +111,7 @@ def _pooling(
 
         return y, pullback
 
-    return Layer(name, vjp=vjp, output_shape=output_shape)
+    return Layer(name, vjp=vjp, output_shape=output_shape, takes_maxima=takes_maxima)
 
 
 def _max_along(

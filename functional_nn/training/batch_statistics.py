@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn.anatomy import Path, replace_leaves
+from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Layer, Params
-from functional_nn.training.blas import one_blas_thread
 from functional_nn.training.grad import BatchTransform
 
 __all__ = ["needs_statistics", "statistics"]

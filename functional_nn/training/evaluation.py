@@ -8,12 +8,12 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.arguments import array
+from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss
-from functional_nn.training.blas import one_blas_thread
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
-from functional_nn.training.parallel import in_order, keep_freed_memory
+from functional_nn.training.parallel import in_order
 
 __all__ = ["as_it_is", "count_hits", "evaluate", "predict"]
 
@@ -34,7 +34,6 @@ def predict(
     """
     if array("predict", "x", x).ndim == 0:
         raise ValueError("predict: x is a single number, expected a batch (n, ...)")
-    keep_freed_memory()
     with one_blas_thread():
         return _predicted(model, params, x, transform or as_it_is, workers)
 

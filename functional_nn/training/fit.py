@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn import keys, tree
+from functional_nn.blas import one_blas_thread
 from functional_nn.data.batching import batches
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss
 from functional_nn.optim import Transform, apply_updates
 from functional_nn.training.batch_statistics import statistics
-from functional_nn.training.blas import one_blas_thread
 from functional_nn.training.checks import check_run, describe_divergence
 from functional_nn.training.evaluation import as_it_is, count_hits, evaluate
 from functional_nn.training.grad import BatchTransform, GradFunction, ValueAndGrad, data_parallel

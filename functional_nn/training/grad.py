@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from functional_nn import keys, tree
+from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Layer, Params, Shape
 from functional_nn.loss import Loss
-from functional_nn.training.blas import one_blas_thread
 from functional_nn.training.chunks import training_chunk_size
-from functional_nn.training.parallel import in_order, keep_freed_memory
+from functional_nn.training.parallel import in_order
 
 __all__ = ["DataParallel", "GradFunction", "ValueAndGrad", "data_parallel", "value_and_grad"]
 
@@ -90,7 +90,6 @@ class DataParallel:
         """Return what `grad_fn` returns for the whole batch."""
         if len(targets) != len(x):
             raise ValueError(f"data_parallel: x has {len(x)} examples, targets {len(targets)}")
-        keep_freed_memory()
         with one_blas_thread():
             return self._in_chunks(params, x, targets, key)
 

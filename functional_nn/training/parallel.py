@@ -16,11 +16,9 @@ from contextvars import copy_context
 from functools import cache
 from typing import TypeVar
 
-import numpy as np
+from functional_nn.blas import one_blas_thread
 
-from functional_nn.training.blas import one_blas_thread
-
-__all__ = ["available_cores", "in_order", "keep_freed_memory"]
+__all__ = ["available_cores", "in_order"]
 
 Result = TypeVar("Result")
 SWITCH_SECONDS = 1e-4  # Python's own 5 ms are as long as a whole chunk: 4 % slower, measured
@@ -82,15 +80,6 @@ def _pool() -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks: it gives them back after every step otherwise, and page faults take over.
-
-    Freeing a block just below glibc's limit of 32 MiB raises its thresholds for good; no page of it is touched.
-    """
-    np.empty(31 << 20, np.uint8)
 
 
 class _Switching:

@@ -67,9 +67,11 @@ def test_every_finite_input_gives_finite_results_without_a_warning(name, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_saturated_activations_stay_within_their_bounds(dtype):
     x = np.array([-np.finfo(dtype).max, -1e4, -50.0, 50.0, 1e4, np.finfo(dtype).max], dtype)
-    assert layers.sigmoid.apply({}, x).tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    tail = np.exp(np.float64(-50.0))
+    np.testing.assert_allclose(layers.sigmoid.apply({}, x), [0.0, 0.0, tail, 1.0, 1.0, 1.0], rtol=1e-6)
     assert layers.tanh.apply({}, x).tolist() == [-1.0, -1.0, -1.0, 1.0, 1.0, 1.0]
-    for layer in (layers.sigmoid, layers.tanh, layers.scaled_tanh):
+    np.testing.assert_allclose(derivative(layers.sigmoid, x), [0.0, 0.0, tail, 0.0, 0.0, 0.0], rtol=1e-6)
+    for layer in (layers.tanh, layers.scaled_tanh):
         assert derivative(layer, x).tolist() == [0.0] * 6
 
 

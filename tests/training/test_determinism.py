@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 import functional_nn as fnn
 from functional_nn import layers, losses, models, optim
-from functional_nn.training.blas import one_blas_thread
+from functional_nn.blas import one_blas_thread
 
 RNG = np.random.default_rng(0)
 IMAGES, LABELS = RNG.standard_normal((256, 32, 32, 3)).astype(np.float32), RNG.integers(0, 10, 256)
@@ -110,7 +110,7 @@ def test_a_fit_beside_others_gives_the_same_bits():
 
 def test_blas_gets_its_threads_back_after_blocks_that_nest_and_run_side_by_side():
     def threads():
-        from functional_nn.training.blas import _libraries
+        from functional_nn.blas import _libraries
 
         return [library.get_num_threads() for library in _libraries()]
 

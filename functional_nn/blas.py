@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threadpoolctl import LibController
 
-__all__ = ["one_blas_thread"]
+__all__ = ["multiplies_unpacked", "one_blas_thread"]
+
+# OpenBLAS's kernels that multiply small matrices where they lie; all others copy them into blocks first
+UNPACKED_KERNELS = ("skylakex", "cooperlake", "sapphirerapids")
 
 
 class one_blas_thread:
@@ -44,6 +47,13 @@ class one_blas_thread:
             if cls._blocks == 0:
                 for library, threads in cls._before:
                     _set_threads(library, threads)
+
+
+@cache
+def multiplies_unpacked() -> bool:
+    """Return whether NumPy's BLAS multiplies small matrices where they lie, as OpenBLAS does with AVX-512."""
+    kernels = [str(getattr(library, "architecture", "")).lower() for library in _libraries()]
+    return any(kernel in UNPACKED_KERNELS for kernel in kernels)
 
 
 @cache
