@@ -13,10 +13,10 @@ from functional_nn.layer import Layer
 from functional_nn.losses import Loss
 from functional_nn.testing.complex_step import as_complex, complex_probe
 from functional_nn.testing.contract import check_contract, check_opposite, check_output, check_without_dx
+from functional_nn.testing.diagnosis import examine, judge_failures
 from functional_nn.testing.jacobian import entry_failures
 from functional_nn.testing.precision import as_float64, check_float32
 from functional_nn.testing.problem import Problem, of_layer, of_loss
-from functional_nn.testing.report import examine, judge_failures
 from functional_nn.testing.taylor import probe
 
 __all__ = ["check_loss", "check_vjp"]
