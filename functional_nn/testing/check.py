@@ -1,4 +1,4 @@
-"""Prove a pullback, or learn what is wrong with it: `check_vjp` for layers, `check_loss` for losses."""
+"""Check a pullback and say what is wrong with it: `check_vjp` for layers, `check_loss` for losses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from functional_nn.layer import Layer
 from functional_nn.losses import Loss
 from functional_nn.testing.complex_step import as_complex, complex_probe
 from functional_nn.testing.contract import check_contract, check_opposite, check_output, check_without_dx
-from functional_nn.testing.diagnosis import examine, judge_failures
+from functional_nn.testing.diagnosis import diagnose, examine
 from functional_nn.testing.jacobian import entry_failures
 from functional_nn.testing.precision import as_float64, check_float32
 from functional_nn.testing.problem import Problem, of_layer, of_loss
@@ -83,13 +83,13 @@ def _check_numbers(problem: Problem, rng: np.random.Generator, method: str, *, f
         return
     short = problem.point[-1].dtype == np.float32
     wide = as_float64(problem) if short else problem
-    judge = probe
+    prober = probe
     if method == "complex":
-        wide, judge = as_complex(wide), complex_probe
-    examine(wide, rng, judge)
+        wide, prober = as_complex(wide), complex_probe
+    examine(wide, rng, prober)
     if full:
-        found = list(entry_failures(wide, partial(judge, thorough=True)))
-        judge_failures(wide, found, rng, judge, aside=False)
+        failing = list(entry_failures(wide, partial(prober, thorough=True)))
+        diagnose(wide, failing, rng, prober, aside=False)
     if short:
         check_float32(problem, rng)
     check_opposite(problem, rng)

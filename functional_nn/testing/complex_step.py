@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from functional_nn.layer import complex_taken
-from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Probe, Sample, Status, norm
+from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Outcome, Sample, Status, norm
 from functional_nn.testing.problem import Point, Problem
 from functional_nn.testing.taylor import Line, probe
 
@@ -20,8 +20,8 @@ __all__ = ["as_complex", "complex_probe"]
 STEP = 2.0**-100
 
 
-def complex_probe(line: Line, *, thorough: bool = False) -> Probe:
-    """Judge a line by complex steps; rounding is how much the slope changes under moves by a few units of rounding.
+def complex_probe(line: Line, *, thorough: bool = False) -> Outcome:
+    """Check a line by complex steps; rounding is how much the slope changes under moves by a few units of rounding.
 
     Raises `ValueError` where finite differences agree with the pullback and the complex step does not: then the
     function is not analytic. `thorough` is for `probe`'s signature: there is one step only.
@@ -34,14 +34,14 @@ def complex_probe(line: Line, *, thorough: bool = False) -> Probe:
     noise = 8.0 * EPS * (line.strength + size) + max(abs(slope - slopes[0]) for slope in slopes)
     error = slopes[0] - line.claimed
     if abs(error) <= SIGMAS * noise:
-        return Probe(Status.RIGHT, bound=2.0 * SIGMAS * noise)
+        return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * noise)
     if 2.0 * probe(line, thorough=True).bound < abs(error):
         raise ValueError(
             "method='complex' is for analytic functions: finite differences agree with the pullback here, the complex "
             'step does not (abs, comparisons and .real are not analytic). Use method="finite"'
         )
     sample = Sample(STEP, slopes[0], bend=0.0, size=size, rounding=0.0, own=noise)
-    return Probe(Status.PERSISTS, Finding(sample, error, 1.0, 1.0, kink=False, exact=True))
+    return Outcome(Status.PERSISTS, Finding(sample, error, 1.0, 1.0, kink=False, exact=True))
 
 
 def as_complex(problem: Problem) -> Problem:

@@ -8,7 +8,7 @@ import numpy as np
 
 from functional_nn.testing.ladder import EPS, RESOLVED, SIGMAS, Status
 from functional_nn.testing.problem import Problem
-from functional_nn.testing.search import Case, Failure, Judge, check_finite, line, natural_scale
+from functional_nn.testing.search import Case, Failure, Prober, check_finite, line, natural_scale
 from functional_nn.testing.taylor import FIRST
 
 __all__ = ["LIMIT", "entry_failures"]
@@ -16,7 +16,7 @@ __all__ = ["LIMIT", "entry_failures"]
 LIMIT = 4_000_000  # entries
 
 
-def entry_failures(problem: Problem, judge: Judge) -> Iterator[Failure]:
+def entry_failures(problem: Problem, prober: Prober) -> Iterator[Failure]:
     """Yield every entry of the Jacobian along which an error persists.
 
     Rows are pullbacks of one-hot cotangents, columns are differences by one entry of the point. Raises `ValueError`
@@ -36,9 +36,9 @@ def entry_failures(problem: Problem, judge: Judge) -> Iterator[Failure]:
             v = np.zeros_like(z)
             v.flat[i] = scale.flat[i]
             for j in _suspects(problem, leaf, v, jacobian[:, i] * scale.flat[i]):
-                found = judge(line(rows[j], leaf, v))
-                if found.status is Status.PERSISTS and found.finding:
-                    yield Failure(rows[j], leaf, v, found.finding)
+                outcome = prober(line(rows[j], leaf, v))
+                if outcome.status is Status.PERSISTS and outcome.finding:
+                    yield Failure(rows[j], leaf, v, outcome.finding)
 
 
 def _rows(problem: Problem, y: np.ndarray) -> list[Case]:
@@ -55,7 +55,7 @@ def _rows(problem: Problem, y: np.ndarray) -> list[Case]:
 
 
 def _suspects(problem: Problem, leaf: int, v: np.ndarray, claimed: np.ndarray) -> Iterator[int]:
-    """Yield the outputs whose claimed slope two steps do not confirm down to rounding."""
+    """Yield the outputs whose claimed slope is not confirmed, down to rounding, at two steps."""
     z = problem.point[leaf]
     confirmed = np.ones(claimed.shape, dtype=bool)
     for step in FIRST:

@@ -1,4 +1,4 @@
-"""Judge a ladder: what the errors of a claimed slope do as the step shrinks, and what that means.
+"""Assess a ladder: what the errors of a claimed slope do as the step shrinks, and what that means.
 
 With the right derivative the error falls until only rounding is left, which is measured on the ladder. An error that
 stays the same over three steps and down to where rounding would hide it is a wrong derivative or a kink at the very
@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["EPS", "RESOLVED", "SIGMAS", "Finding", "Probe", "Sample", "Status", "confirm", "judge", "norm"]
+__all__ = ["EPS", "RESOLVED", "SIGMAS", "Finding", "Outcome", "Sample", "Status", "assess", "confirm", "norm"]
 
 EPS = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
@@ -81,7 +81,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Outcome:
     """The outcome of a line: a finding where the error persists, a bound for it where the slope is right."""
 
     status: Status
@@ -103,7 +103,7 @@ class Ladder:
         return abs(self.errors[k]) > SIGMAS * self.noises[k]
 
 
-def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Probe | None:
+def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Outcome | None:
     """Return that a slope is right if two samples show it, else None.
 
     The smaller step must agree down to rounding, the larger too or with an error that falls with the step.
@@ -114,17 +114,17 @@ def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Probe 
         return None
     if wide_error > SIGMAS * wide.noise() and wide_error < 4.0 * error:
         return None
-    return Probe(Status.RIGHT, bound=2.0 * SIGMAS * narrow.noise())
+    return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * narrow.noise())
 
 
-def judge(samples: Sequence[Sample], claimed: float, typical: float) -> Probe:
+def assess(samples: Sequence[Sample], claimed: float, typical: float) -> Outcome:
     """Return what samples at steps that fall by 4 say about a claimed slope.
 
     `typical` is the share that one typical entry has in the slope, which must not be hidden by rounding.
     """
     samples = [sample for sample in samples if math.isfinite(sample.slope)]
     if len(samples) < PLATEAU:
-        return Probe(Status.FLAT)
+        return Outcome(Status.FLAT)
     excess = _rounding_excess(samples)
     noises = [sample.noise(excess) for sample in samples]
     ladder = Ladder(samples, [sample.slope - claimed for sample in samples], noises, typical)
@@ -132,14 +132,14 @@ def judge(samples: Sequence[Sample], claimed: float, typical: float) -> Probe:
     if plateau is not None and not _vanishes(ladder, plateau[1]):
         return _persistent(ladder, *plateau)
     if excess >= SHORT:
-        return Probe(Status.NOISY)
+        return Outcome(Status.NOISY)
     steps = range(len(samples))
     agreeing = [noises[k] for k in steps if noises[k] <= RESOLVED * typical and not ladder.visible(k)]
     if agreeing:
-        return Probe(Status.RIGHT, bound=2.0 * SIGMAS * min(agreeing))
+        return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * min(agreeing))
     if excess >= LOOSE:
-        return Probe(Status.NOISY)
-    return Probe(Status.COARSE if any(ladder.visible(k) for k in steps) else Status.FLAT)
+        return Outcome(Status.NOISY)
+    return Outcome(Status.COARSE if any(ladder.visible(k) for k in steps) else Status.FLAT)
 
 
 def _rounding_excess(samples: Sequence[Sample]) -> float:
@@ -174,10 +174,10 @@ def _vanishes(ladder: Ladder, last: int) -> bool:
     return any(SIGMAS * ladder.noises[k] < half and not ladder.visible(k) for k in range(last + 1, len(ladder.errors)))
 
 
-def _persistent(ladder: Ladder, first: int, last: int) -> Probe:
+def _persistent(ladder: Ladder, first: int, last: int) -> Outcome:
     samples, errors = ladder.samples, ladder.errors
     if _unsettled(ladder, last):
-        return Probe(Status.NOISY)
+        return Outcome(Status.NOISY)
     half, wider = abs(errors[last]) / 2.0, range(max(first - 4, 1), first)
     if any(abs(errors[k]) < half and abs(errors[k - 1]) < half for k in wider):
         amplitude = 2.0 * samples[first].step * abs(errors[first])
@@ -188,7 +188,7 @@ def _persistent(ladder: Ladder, first: int, last: int) -> Probe:
     middle = (first + last) // 2
     kink = narrow > SIGMAS * ladder.noises[last] and wide / 4.0 < narrow < 4.0 * wide  # 1/16 if smooth, 16 if rounding
     finding = Finding(samples[middle], errors[middle], samples[first].step, samples[last].step, kink)
-    return Probe(Status.PERSISTS, finding)
+    return Outcome(Status.PERSISTS, finding)
 
 
 def _unsettled(ladder: Ladder, last: int) -> bool:
@@ -198,15 +198,15 @@ def _unsettled(ladder: Ladder, last: int) -> bool:
     return abs(after.slope - before.slope) > SIGMAS * noise + max(abs(after.slope), abs(before.slope)) / 2.0
 
 
-def _roughness(ladder: Ladder, first: int, amplitude: float, largest: float) -> Probe:
-    """Judge by the steps above a plateau at the ladder's small end, where rounded values stand still or jump.
+def _roughness(ladder: Ladder, first: int, amplitude: float, largest: float) -> Outcome:
+    """Decide by the steps above a plateau at the ladder's small end, where rounded values stand still or jump.
 
     So does a difference of nearly equal numbers within the function: `amplitude` is how far its values are off.
     """
     if amplitude >= SHORT * EPS * largest:
-        return Probe(Status.NOISY)
+        return Outcome(Status.NOISY)
     for k in range(first):
         noise = amplitude / (2.0 * ladder.samples[k].step)
         if noise <= RESOLVED * ladder.typical and abs(ladder.errors[k]) <= SIGMAS * noise:
-            return Probe(Status.RIGHT, bound=2.0 * SIGMAS * noise)
-    return Probe(Status.FLAT if amplitude <= LOOSE * EPS * largest else Status.NOISY)
+            return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * noise)
+    return Outcome(Status.FLAT if amplitude <= LOOSE * EPS * largest else Status.NOISY)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functional_nn.testing.ladder import EPS, Probe, Sample, confirm, judge, norm
+from functional_nn.testing.ladder import EPS, Outcome, Sample, assess, confirm, norm
 
 __all__ = ["FIRST", "Line", "probe"]
 
@@ -48,13 +48,13 @@ class Line:
         return self.strength / math.sqrt(max(self.entries, 1))
 
 
-def probe(line: Line, *, thorough: bool = False) -> Probe:
-    """Judge a line: by two steps when they agree with the claim down to rounding, else by the whole ladder."""
+def probe(line: Line, *, thorough: bool = False) -> Outcome:
+    """Check a line: by two steps when they agree with the claim down to rounding, else by the whole ladder."""
     if not thorough:
         confirmed = confirm(_measure(line, FIRST), line.claimed, line.typical)
         if confirmed is not None:
             return confirmed
-    return judge(_measure(line, LADDER), line.claimed, line.typical)
+    return assess(_measure(line, LADDER), line.claimed, line.typical)
 
 
 def _measure(line: Line, steps: Sequence[float]) -> list[Sample]:
