@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +10,13 @@ from functional_nn import keys
 from functional_nn.keys import Key
 from functional_nn.layer import Layer
 from functional_nn.losses import Loss
-from functional_nn.testing.complex_step import as_complex, complex_probe
+from functional_nn.testing.complex_step import COMPLEX, as_complex
 from functional_nn.testing.contract import check_contract, check_opposite, check_output, check_without_dx
 from functional_nn.testing.diagnosis import diagnose, examine
 from functional_nn.testing.jacobian import entry_failures
 from functional_nn.testing.precision import as_float64, check_float32
 from functional_nn.testing.problem import Problem, of_layer, of_loss
-from functional_nn.testing.taylor import probe
+from functional_nn.testing.taylor import FINITE
 
 __all__ = ["check_loss", "check_vjp"]
 
@@ -82,14 +81,12 @@ def _check_numbers(problem: Problem, rng: np.random.Generator, method: str, *, f
     if all(z.size == 0 for z in problem.point) or problem.value(problem.point).size == 0:
         return
     short = problem.point[-1].dtype == np.float32
-    wide = as_float64(problem) if short else problem
-    prober = probe
+    wide, means = as_float64(problem) if short else problem, FINITE
     if method == "complex":
-        wide, prober = as_complex(wide), complex_probe
-    examine(wide, rng, prober)
+        wide, means = as_complex(wide), COMPLEX
+    examine(wide, rng, means)
     if full:
-        failing = list(entry_failures(wide, partial(prober, thorough=True)))
-        diagnose(wide, failing, rng, prober, aside=False)
+        diagnose(wide, list(entry_failures(wide, means)), rng, means, aside=False)
     if short:
         check_float32(problem, rng)
     check_opposite(problem, rng)

@@ -13,14 +13,14 @@ import numpy as np
 from functional_nn.layer import complex_taken
 from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Outcome, Sample, Status, norm
 from functional_nn.testing.problem import Point, Problem
-from functional_nn.testing.taylor import Line, probe
+from functional_nn.testing.taylor import Line, Method, probe
 
-__all__ = ["as_complex", "complex_probe"]
+__all__ = ["COMPLEX", "as_complex"]
 
 STEP = 2.0**-100
 
 
-def complex_probe(line: Line, *, thorough: bool = False) -> Outcome:
+def _complex_probe(line: Line, *, thorough: bool = False) -> Outcome:
     """Check a line by complex steps; rounding is how much the slope changes under moves by a few units of rounding.
 
     Raises `ValueError` where finite differences agree with the pullback and the complex step does not: then the
@@ -28,7 +28,7 @@ def complex_probe(line: Line, *, thorough: bool = False) -> Outcome:
     """
     slopes, size = [], 0.0
     for aside in (0.0, 4.0 * EPS, -4.0 * EPS):
-        weighted = line.dy * line.value(complex(aside, STEP)).imag / STEP
+        weighted = _weighted(line, aside)
         slopes.append(float(weighted.sum()))
         size = norm(weighted)
     noise = 8.0 * EPS * (line.strength + size) + max(abs(slope - slopes[0]) for slope in slopes)
@@ -42,6 +42,17 @@ def complex_probe(line: Line, *, thorough: bool = False) -> Outcome:
         )
     sample = Sample(STEP, slopes[0], bend=0.0, size=size, rounding=0.0, own=noise)
     return Outcome(Status.PERSISTS, Finding(sample, error, 1.0, 1.0, kink=False, exact=True))
+
+
+def _weighted(line: Line, aside: float = 0.0) -> np.ndarray:
+    return np.asarray(line.dy * line.value(complex(aside, STEP)).imag / STEP)
+
+
+def _slope(line: Line, step: float) -> float:
+    return float(_weighted(line).sum())
+
+
+COMPLEX = Method(_complex_probe, _slope)
 
 
 def as_complex(problem: Problem) -> Problem:

@@ -10,8 +10,8 @@ import numpy as np
 from functional_nn import tree
 from functional_nn.keys import Key
 from functional_nn.layer import Layer
+from functional_nn.testing.case import spread_signs
 from functional_nn.testing.problem import Point, Problem, gradient_leaves
-from functional_nn.testing.search import spread_signs
 from functional_nn.testing.verdict import GradientError, Verdict
 
 __all__ = ["check_contract", "check_opposite", "check_output", "check_without_dx"]

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from functional_nn.testing.case import Case, Failure, line, natural_scale
 from functional_nn.testing.ladder import EPS, RESOLVED, SIGMAS, Status
 from functional_nn.testing.problem import Problem
-from functional_nn.testing.search import Case, Failure, Prober, check_finite, line, natural_scale
-from functional_nn.testing.taylor import FIRST
+from functional_nn.testing.search import check_finite
+from functional_nn.testing.taylor import FIRST, Method
 
 __all__ = ["LIMIT", "entry_failures"]
 
 LIMIT = 4_000_000  # entries
 
 
-def entry_failures(problem: Problem, prober: Prober) -> Iterator[Failure]:
+def entry_failures(problem: Problem, method: Method) -> Iterator[Failure]:
     """Yield every entry of the Jacobian along which an error persists.
 
     Rows are pullbacks of one-hot cotangents, columns are differences by one entry of the point. Raises `ValueError`
@@ -36,7 +37,7 @@ def entry_failures(problem: Problem, prober: Prober) -> Iterator[Failure]:
             v = np.zeros_like(z)
             v.flat[i] = scale.flat[i]
             for j in _suspects(problem, leaf, v, jacobian[:, i] * scale.flat[i]):
-                outcome = prober(line(rows[j], leaf, v))
+                outcome = method.probe(line(rows[j], leaf, v), thorough=True)
                 if outcome.status is Status.PERSISTS and outcome.finding:
                     yield Failure(rows[j], leaf, v, outcome.finding)
 

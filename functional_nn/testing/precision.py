@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
+from functional_nn.testing.case import natural_scale, spread_signs
 from functional_nn.testing.ladder import norm
 from functional_nn.testing.problem import Point, Problem
-from functional_nn.testing.search import natural_scale, spread_signs
 from functional_nn.testing.verdict import GradientError, Verdict
 
 __all__ = ["as_float64", "check_float32"]

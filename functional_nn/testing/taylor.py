@@ -18,7 +18,7 @@ import numpy as np
 
 from functional_nn.testing.ladder import EPS, Outcome, Sample, assess, confirm, norm
 
-__all__ = ["FIRST", "Line", "probe"]
+__all__ = ["FINITE", "FIRST", "Line", "Method", "probe"]
 
 FIRST = (2.0**-16, 2.0**-19)
 NEAR = 2.0**-8  # steps above may touch what the smaller ones cannot
@@ -48,6 +48,18 @@ class Line:
         return self.strength / math.sqrt(max(self.entries, 1))
 
 
+@dataclass(frozen=True)
+class Method:
+    """A way to measure slopes.
+
+    - `probe(line, thorough=False)`: the outcome of checking the slope that a line claims.
+    - `slope(line, step)`: the slope of a line, measured with one step.
+    """
+
+    probe: Callable[..., Outcome]
+    slope: Callable[[Line, float], float]
+
+
 def probe(line: Line, *, thorough: bool = False) -> Outcome:
     """Check a line: by two steps when they agree with the claim down to rounding, else by the whole ladder."""
     if not thorough:
@@ -73,3 +85,10 @@ def _measure(line: Line, steps: Sequence[float]) -> list[Sample]:
             own = 8.0 * (line.rounding + EPS * norm(weighted) / (2.0 * step))
         samples.append(Sample(step, slope, bend, size, EPS * (size + line.strength), own))
     return samples
+
+
+def _slope(line: Line, step: float) -> float:
+    return _measure(line, [step])[0].slope
+
+
+FINITE = Method(probe, _slope)
