@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from functional_nn.testing.case import Failure, line, natural_scale, spread_signs
-from functional_nn.testing.ladder import EPS, RESOLVED, Status, norm
+from functional_nn.testing.ladder import Status
 from functional_nn.testing.messages import kink, unstable_pullback, wrong_derivative
 from functional_nn.testing.problem import Problem
+from functional_nn.testing.rounding import below_last_digit, measure_nearby
 from functional_nn.testing.search import cases, failures, localise
 from functional_nn.testing.taylor import FINITE, Method
 from functional_nn.testing.verdict import GradientError, Verdict
@@ -18,6 +19,10 @@ __all__ = ["diagnose", "examine"]
 
 ASIDE = 2.0**-8  # how far beside a kink to look, relative to each entry's size
 ASIDE_NOTE = "  The point lies on a kink: all this was measured at a random point beside it."
+HERE_ALONE = (
+    "  It is wrong at this very point: where the inputs differ in their last digits the pullback is right. Does it\n"
+    "  treat a point on a boundary in another way than the function (a floor, an ==, a >= in place of a >)?"
+)
 
 
 def examine(problem: Problem, rng: np.random.Generator, method: Method = FINITE, *, aside: bool = False) -> None:
@@ -35,55 +40,23 @@ def diagnose(
     wrong = [problem.names[leaf] for leaf in sorted({failure.leaf for failure in failing})]
     for failure in sorted(failing, key=lambda failure: failure.rank, reverse=True):
         narrowed = localise(failure, method)
-        if narrowed is None or _hidden(narrowed):
+        if narrowed is None or below_last_digit(narrowed):
             continue
         if np.count_nonzero(narrowed.v) > 1 and not _again(narrowed, rng, method):
+            continue
+        nearby = measure_nearby(narrowed, rng, method)
+        if nearby.is_zero:
             continue
         if narrowed.finding.kink:
             if not aside:
                 _look_beside(problem, rng, method)
             raise kink(narrowed)
-        noise = _pullback_noise(narrowed, rng)
-        if abs(narrowed.finding.error) > 30.0 * noise:
+        if nearby.persists:
             raise wrong_derivative(narrowed, wrong, ASIDE_NOTE if aside else "")
-        if not _resolved(narrowed, noise):
+        if nearby.vanishes:
+            raise wrong_derivative(narrowed, wrong, HERE_ALONE)
+        if not nearby.leaves_entries_visible:
             raise unstable_pullback(narrowed)
-
-
-def _pullback_noise(failure: Failure, rng: np.random.Generator) -> float:
-    """Return how much the claimed slope changes when every input is moved by a few units in its last place."""
-    case = failure.case
-    slopes = []
-    for _ in range(3):
-        moved = [z * (1.0 + 4.0 * np.finfo(z.dtype).eps * rng.uniform(-1.0, 1.0, z.shape)) for z in case.problem.point]
-        gradient = case.problem.vjp(moved)[1](case.dy)[failure.leaf]
-        slopes.append(float(((gradient - case.gradients[failure.leaf]) * failure.v).sum()))
-    return max(map(abs, slopes))
-
-
-def _hidden(failure: Failure) -> bool:
-    """Whether an error is below the last digit of what surrounds it.
-
-    That is of the outputs, those too that it does not seem to change, or, for one entry, of the slope from its value x
-    to -x: far out in a saturated function the derivative is exact to the last digit of its largest values only.
-    """
-    case, error = failure.case, abs(failure.finding.error)
-    if 2.0 * failure.finding.widest * error <= EPS * norm(case.dy * case.y):
-        return True
-    z, (i, *others) = case.problem.point[failure.leaf], np.flatnonzero(failure.v)
-    if others or z.flat[i] == 0.0:
-        return False
-    opposite = z.copy()
-    opposite.flat[i] = -z.flat[i]
-    with np.errstate(all="ignore"):
-        change = case.problem.value(case.problem.moved(failure.leaf, opposite)) - case.y
-    slope = float((case.dy * change).sum()) / (2.0 * float(z.flat[i]))
-    return error / abs(float(failure.v.flat[i])) <= 8.0 * EPS * abs(slope)
-
-
-def _resolved(failure: Failure, noise: float) -> bool:
-    """Whether that much rounding still leaves one typical entry visible."""
-    return noise <= RESOLVED * line(failure.case, failure.leaf, failure.v).typical
 
 
 def _again(failure: Failure, rng: np.random.Generator, method: Method) -> bool:
