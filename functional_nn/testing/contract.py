@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from functional_nn import tree
 from functional_nn.keys import Key
 from functional_nn.layer import Layer
-from functional_nn.testing.case import spread_signs
-from functional_nn.testing.problem import Point, Problem, gradient_leaves
+from functional_nn.testing.case import natural_scale, spread_signs
+from functional_nn.testing.problem import Point, Problem, gradient_leaves, within_domain
 from functional_nn.testing.verdict import GradientError, Verdict
 
 __all__ = ["check_contract", "check_opposite", "check_output", "check_without_dx"]
@@ -202,9 +203,19 @@ def _difference(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
 
 
 def _run_elsewhere(problem: Problem, rng: np.random.Generator) -> None:
-    """Call everything at another point, so that what is kept outside of the closure is overwritten."""
-    other = [(array * 0.75 + 0.01 * rng.uniform(-1.0, 1.0, array.shape)).astype(array.dtype) for array in problem.point]
-    with np.errstate(all="ignore"):
-        problem.value(other)
-        y, pull = problem.vjp(other)
+    """Call everything at another point, so that what is kept outside of the closure is overwritten.
+
+    The nearer points are for functions whose domain ends near the point.
+    """
+
+    def run(point: Point) -> bool:
+        problem.value(point)
+        y, pull = problem.vjp(point)
         pull(np.ones_like(y))
+        return True
+
+    for distance in (0.25, 2.0**-8, 2.0**-20):
+        shifts = (distance * (1.0 + 0.04 * rng.uniform(-1.0, 1.0, array.shape)) for array in problem.point)
+        other = [(z - shift * natural_scale(z)).astype(z.dtype) for z, shift in zip(problem.point, shifts, strict=True)]
+        if within_domain(partial(run, other), outside=False):
+            return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
 from functional_nn.testing.case import Case, Failure, line, natural_scale
 from functional_nn.testing.ladder import EPS, RESOLVED, SIGMAS, Status
-from functional_nn.testing.problem import Problem
+from functional_nn.testing.problem import Problem, within_domain
 from functional_nn.testing.search import check_finite
 from functional_nn.testing.taylor import FIRST, Method
 
@@ -59,10 +60,11 @@ def _suspects(problem: Problem, leaf: int, v: np.ndarray, claimed: np.ndarray) -
     """Yield the outputs whose claimed slope is not confirmed, down to rounding, at two steps."""
     z = problem.point[leaf]
     confirmed = np.ones(claimed.shape, dtype=bool)
+    outside = np.full(claimed.shape, np.nan)
     for step in FIRST:
         with np.errstate(all="ignore"):
-            plus = problem.value(problem.moved(leaf, z + step * v)).ravel()
-            minus = problem.value(problem.moved(leaf, z - step * v)).ravel()
+            points = (problem.moved(leaf, np.asarray(z + t * v)) for t in (step, -step))
+            plus, minus = (within_domain(partial(problem.value, point), outside).ravel() for point in points)
             slopes = (plus - minus) / (2.0 * step)
             sizes = np.where(plus == minus, 0.0, (np.abs(plus) + np.abs(minus)) / 2.0) + np.abs(claimed)
             noise = EPS * sizes / (2.0 * step) + 8.0 * EPS * (np.abs(claimed) + np.abs(slopes))

@@ -25,6 +25,7 @@ RESOLVED = 5e-4  # so that 1 % of one typical entry's share in the slope is visi
 SHORT = 0.01 * EPS32 / EPS  # rounding this far above float64's is float32's
 LOOSE = 1e3  # rounding this far above float64's is not the outputs' own: digits cancel within the function
 ROUGH = 32.0 * EPS32  # the largest part of the values that rounding may be, if something computes in float32
+NEGLIGIBLE = 2.0**-20
 PLATEAU = 3  # steps, over which the step falls by 16
 
 
@@ -41,6 +42,7 @@ class Status(Enum):
     PERSISTS = "the error stays as the step shrinks"
     COARSE = "the error falls, but rounding hides the last of it"
     FLAT = "the function does not change measurably"
+    OUTSIDE = "the function has no finite values beside the point"
     NOISY = "rounding hides the slope"
 
 
@@ -124,13 +126,15 @@ def assess(samples: Sequence[Sample], claimed: float, typical: float) -> Outcome
     """
     samples = [sample for sample in samples if math.isfinite(sample.slope)]
     if len(samples) < PLATEAU:
-        return Outcome(Status.FLAT)
+        return Outcome(Status.OUTSIDE)
     excess = _rounding_excess(samples)
     noises = [sample.noise(excess) for sample in samples]
     ladder = Ladder(samples, [sample.slope - claimed for sample in samples], noises, typical)
     plateau = _plateau(ladder)
     if plateau is not None and not _vanishes(ladder, plateau[1]):
         return _persistent(ladder, *plateau)
+    if _falls_without_end(ladder):
+        return Outcome(Status.RIGHT, bound=2.0 * abs(ladder.errors[-1]))
     if excess >= SHORT:
         return Outcome(Status.NOISY)
     steps = range(len(samples))
@@ -168,6 +172,16 @@ def _plateau(ladder: Ladder) -> tuple[int, int] | None:
     return None
 
 
+def _falls_without_end(ladder: Ladder) -> bool:
+    """Whether the error falls with every step of the ladder's small half, to where it is negligible.
+
+    So it does where the second derivative jumps: for x|x| at 0 the error is the step itself, and never rounding.
+    """
+    errors = ladder.errors[len(ladder.errors) // 2 :]
+    falls = all(0.0 < abs(narrow) <= 0.6 * abs(wide) for wide, narrow in pairwise(errors))
+    return falls and abs(errors[-1]) <= max(RESOLVED * ladder.typical, NEGLIGIBLE * abs(ladder.errors[0]))
+
+
 def _vanishes(ladder: Ladder, last: int) -> bool:
     """Whether the error of a plateau is gone at a smaller step where rounding would not hide it: a kink was passed."""
     half = abs(ladder.errors[last]) / 2.0
@@ -178,12 +192,13 @@ def _persistent(ladder: Ladder, first: int, last: int) -> Outcome:
     samples, errors = ladder.samples, ladder.errors
     if _unsettled(ladder, last):
         return Outcome(Status.NOISY)
-    half, wider = abs(errors[last]) / 2.0, range(max(first - 4, 1), first)
-    if any(abs(errors[k]) < half and abs(errors[k - 1]) < half for k in wider):
-        amplitude = 2.0 * samples[first].step * abs(errors[first])
-        largest = max(sample.size for sample in samples)
-        if amplitude <= ROUGH * largest:
-            return _roughness(ladder, first, amplitude, largest)
+    settled = _last_settled(errors, first, abs(errors[last]) / 2.0)
+    if settled is not None:
+        amplitude = max(2.0 * samples[k].step * abs(errors[k]) for k in range(settled + 1, first + 1))
+        near = (sample.size for sample in samples if sample.step <= 1.0)  # beyond, values may grow without limit
+        size = max(near, default=0.0)
+        if amplitude <= ROUGH * size:
+            return _roughness(ladder, settled, amplitude, size)
     narrow, wide = abs(samples[last].bend), abs(samples[last - PLATEAU + 1].bend)
     middle = (first + last) // 2
     kink = narrow > SIGMAS * ladder.noises[last] and wide / 4.0 < narrow < 4.0 * wide  # 1/16 if smooth, 16 if rounding
@@ -191,22 +206,30 @@ def _persistent(ladder: Ladder, first: int, last: int) -> Outcome:
     return Outcome(Status.PERSISTS, finding)
 
 
+def _last_settled(errors: Sequence[float], first: int, half: float) -> int | None:
+    """Return the second of the last two steps above a plateau whose errors are both below `half`, None without such."""
+    settled = [k for k in range(1, first) if abs(errors[k]) < half and abs(errors[k - 1]) < half]
+    return settled[-1] if settled else None
+
+
 def _unsettled(ladder: Ladder, last: int) -> bool:
-    """Whether the measured slope still changes with the step: then it says nothing about the claimed one."""
+    """Whether the measured slope still changes with the step, and by as much as it differs from the claimed one."""
     before, after = ladder.samples[last - 1], ladder.samples[last]
     noise = EPS * (before.size / before.step + after.size / after.step)
-    return abs(after.slope - before.slope) > SIGMAS * noise + max(abs(after.slope), abs(before.slope)) / 2.0
+    change = abs(after.slope - before.slope)
+    largest = max(abs(after.slope), abs(before.slope), abs(ladder.errors[last]))
+    return change > SIGMAS * noise + largest / 2.0
 
 
-def _roughness(ladder: Ladder, first: int, amplitude: float, largest: float) -> Outcome:
+def _roughness(ladder: Ladder, settled: int, amplitude: float, size: float) -> Outcome:
     """Decide by the steps above a plateau at the ladder's small end, where rounded values stand still or jump.
 
-    So does a difference of nearly equal numbers within the function: `amplitude` is how far its values are off.
+    So does a difference of nearly equal numbers within the function. `amplitude` is how far its values are off.
     """
-    if amplitude >= SHORT * EPS * largest:
+    if amplitude >= SHORT * EPS * size:
         return Outcome(Status.NOISY)
-    for k in range(first):
+    for k in range(settled + 1):
         noise = amplitude / (2.0 * ladder.samples[k].step)
         if noise <= RESOLVED * ladder.typical and abs(ladder.errors[k]) <= SIGMAS * noise:
             return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * noise)
-    return Outcome(Status.FLAT if amplitude <= LOOSE * EPS * largest else Status.NOISY)
+    return Outcome(Status.FLAT if amplitude <= LOOSE * EPS * size else Status.NOISY)

@@ -8,9 +8,10 @@ import numpy as np
 
 from functional_nn.testing.case import Failure
 from functional_nn.testing.ladder import Finding
+from functional_nn.testing.problem import Problem
 from functional_nn.testing.verdict import GradientError, Verdict, place
 
-__all__ = ["kink", "rough_function", "unstable_pullback", "wrong_derivative"]
+__all__ = ["kink", "no_values_beside", "output_not_finite", "rough_function", "unstable_pullback", "wrong_derivative"]
 
 
 def wrong_derivative(failure: Failure, wrong: Sequence[str], note: str = "") -> GradientError:
@@ -75,6 +76,27 @@ def rough_function(path: str) -> GradientError:
         "  random numbers without a key, or subtract nearly equal numbers?"
     )
     return GradientError(Verdict.NOISE, message, path)
+
+
+def output_not_finite(problem: Problem, y: np.ndarray) -> GradientError:
+    """Return the error for an output that is infinite or not a number at the point itself."""
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(y))[0])
+    reason = (
+        "the inputs lie outside of the function's domain (a root or a logarithm of a negative number, 0 / 0)"
+        if np.isnan(y[index])
+        else f"the dtype {y.dtype} overflows, or something is divided by 0"
+    )
+    message = f"  The output is {y[index]} there although all inputs are finite: {reason}."
+    return GradientError(Verdict.NOT_FINITE, message, f"{problem.name}.y", index, got=float(y[index]))
+
+
+def no_values_beside(path: str) -> GradientError:
+    """Return the error for a point beside which the function raises or is not finite, however small the step."""
+    message = (
+        "  The function raises an error or is not finite on one side of the point at least, however small the step:\n"
+        "  the point lies on the edge of its domain, and no difference can be taken. Move the inputs off the edge."
+    )
+    return GradientError(Verdict.NOT_FINITE, message, path)
 
 
 def _entry(failure: Failure) -> tuple[tuple[int, ...], float]:

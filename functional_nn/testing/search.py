@@ -14,7 +14,7 @@ import numpy as np
 
 from functional_nn.testing.case import Case, Failure, halves, line, natural_scale, singles, spread_signs
 from functional_nn.testing.ladder import Status
-from functional_nn.testing.messages import rough_function
+from functional_nn.testing.messages import no_values_beside, output_not_finite, rough_function
 from functional_nn.testing.problem import Problem
 from functional_nn.testing.taylor import Method
 from functional_nn.testing.verdict import GradientError, Verdict
@@ -36,9 +36,7 @@ def cases(problem: Problem, rng: np.random.Generator) -> Iterator[Case]:
     """
     y = problem.value(problem.point)
     if not np.isfinite(y).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(y))[0])
-        message = f"  The output is {y[index]} there although all inputs are finite: the dtype {y.dtype} overflows."
-        raise GradientError(Verdict.NOISE, message, f"{problem.name}.y", index, got=float(y[index]))
+        raise output_not_finite(problem, y)
     for size, order in zip(COTANGENT_SIZES, ("C", "F"), strict=True):
         dy = np.asarray(spread_signs(rng, y.shape) * size, order="C" if order == "C" else "F")
         gradients = problem.vjp(problem.point)[1](dy)
@@ -86,11 +84,13 @@ def _check_direction(case: Case, leaf: int, v: np.ndarray, method: Method) -> It
         outcome = method.probe(line(case, leaf, larger))
         if outcome.finding is not None:
             v = larger
-    if outcome.status is Status.NOISY:
+    if outcome.status in (Status.NOISY, Status.OUTSIDE):
         v = v / natural_scale(z) * np.where(z == 0.0, natural_scale(z), np.abs(z))  # each by its own size
         outcome = method.probe(line(case, leaf, v))
     if outcome.status is Status.NOISY:
         raise rough_function(case.problem.path(leaf))
+    if outcome.status is Status.OUTSIDE:
+        raise no_values_beside(case.problem.path(leaf))
     if outcome.finding is not None:
         yield Failure(case, leaf, v, outcome.finding)
     if outcome.status is Status.COARSE:

@@ -13,10 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from functional_nn.testing.ladder import EPS, Outcome, Sample, assess, confirm, norm
+from functional_nn.testing.problem import within_domain
 
 __all__ = ["FINITE", "FIRST", "Line", "Method", "probe"]
 
@@ -73,9 +75,10 @@ def _measure(line: Line, steps: Sequence[float]) -> list[Sample]:
     """Measure at falling steps. Outputs that no step near or above has changed cancel exactly and have no rounding."""
     samples = []
     touched: np.ndarray | bool = False
+    outside = np.full_like(line.y, np.nan)
     for step in steps:
         with np.errstate(all="ignore"):  # large steps may leave the function's domain: not finite, not used
-            plus, minus = line.value(step), line.value(-step)
+            plus, minus = (within_domain(partial(line.value, t), outside) for t in (step, -step))
             touched = (touched if step <= NEAR else False) | (plus != line.y) | (minus != line.y)
             weighted = line.dy * (plus - minus)
             sizes = np.where(touched, line.dy * (np.abs(plus) + np.abs(minus)), 0.0)

@@ -10,7 +10,7 @@ Index = tuple[int, ...]
 
 
 class Verdict(StrEnum):
-    """The eight things that a check can find; each compares equal to its text."""
+    """The nine things that a check can find; each compares equal to its text."""
 
     WRONG = "wrong derivative"
     KINK = "kink within the step"
@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     UNREPEATABLE = "pullback not repeatable"
     TREE = "tree or shape differs"
     OUTPUT = "vjp's output is not apply's"
+    NOT_FINITE = "not finite"
 
 
 class GradientError(AssertionError):

@@ -1,11 +1,14 @@
 """Right functions that look wrong to differences, and wrong ones that look right: each misled the checker once."""
 
+import dataclasses
+import math
 
 import numpy as np
 import pytest
 
 from functional_nn import Layer, layers, models, serial, tree
 from functional_nn.testing import GradientError, check_vjp
+from tests.testing.toys import affine, affine_point, elementwise, normal, with_pullback
 
 
 def error_of(layer, params, x, **options):
@@ -55,3 +58,126 @@ def test_a_wrong_gradient_of_a_bias_before_a_norm_is_found(size):
     error = error_of(model, drawn(model, (5,), rng), rng.standard_normal((6, 5)), key=0)
     assert error.verdict == "wrong derivative"
     assert "c.b" in error.message.split("right:")[0]
+
+
+HALF_PRECISE = {
+    "sin": (np.sin, np.cos),
+    "tanh": (np.tanh, lambda x: 1.0 / np.cosh(x) ** 2),
+    "exp": (np.exp, np.exp),
+    "square": (np.square, lambda x: 2.0 * x),
+}
+
+
+@pytest.mark.parametrize("name", HALF_PRECISE)
+def test_float32_arithmetic_inside_a_float64_layer_is_rounding_noise(name):
+    f, slope = HALF_PRECISE[name]
+    layer = elementwise(lambda x: f(x.astype(np.float32)).astype(np.float64), slope)
+    for seed in range(50):
+        assert error_of(layer, {}, normal(3, 4, seed=seed), seed=seed).verdict == "rounding noise"
+
+
+def test_float32_arithmetic_inside_a_float64_dense_layer_is_rounding_noise():
+    right = affine(3)
+
+    def apply(params, x):
+        short = tree.map(lambda p: p.astype(np.float32), params)
+        return right.apply(short, x.astype(np.float32)).astype(np.float64)
+
+    def vjp(params, x, *, key=None, wrt_x=True):
+        return apply(params, x), right.vjp(params, x, wrt_x=wrt_x)[1]
+
+    layer = dataclasses.replace(right, apply=apply, vjp=vjp)
+    for seed in range(40):
+        params, x = affine_point(4, 5, 3, seed=seed)
+        assert error_of(layer, params, x, seed=seed).verdict == "rounding noise"
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: np.maximum(x, 0.0) ** 2, lambda x: 2.0 * np.maximum(x, 0.0)),
+        (lambda x: x * np.abs(x), lambda x: 2.0 * np.abs(x)),
+    ],
+    ids=["squared relu", "x|x|"],
+)
+def test_a_second_derivative_that_jumps_at_inputs_of_zero_passes(f, slope):
+    check_vjp(elementwise(f, slope), {}, np.zeros((2, 3)))
+    wrong = elementwise(f, lambda x: slope(x) + 1e-6)
+    assert error_of(wrong, {}, np.zeros((2, 3))).verdict == "wrong derivative"
+
+
+def test_an_output_that_is_not_a_number_is_no_overflow():
+    root = elementwise(np.sqrt, lambda x: 0.5 / np.sqrt(x))
+    with np.errstate(invalid="ignore"):
+        error = error_of(root, {}, np.array([[4.0, -1.0]]))
+    assert (error.verdict, error.place) == ("not finite", "toy.y[0, 1]")
+    assert "overflow" not in error.message
+    assert "outside of the function's domain" in error.message
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_float32_gradient_that_is_not_finite_at_the_very_point_is_found(bad):
+    x = normal(3, 4).astype(np.float32)
+
+    def slope(z):
+        here = (z == x) & (np.arange(12).reshape(3, 4) == 6) & (z.dtype == np.float32)
+        return np.where(here, z.dtype.type(bad), np.cos(z))
+
+    error = error_of(elementwise(np.sin, slope), {}, x)
+    assert (error.verdict, error.place) == ("wrong derivative", "toy.x[1, 2]")
+
+
+def test_a_float32_output_that_overflows_is_named():
+    with np.errstate(over="ignore"):
+        error = error_of(elementwise(np.exp, np.exp), {}, np.array([[1.0, 100.0]], np.float32))
+    assert (error.verdict, error.place) == ("not finite", "toy.y[0, 1]")
+
+
+def cholesky(factor):
+    """The Cholesky factor of a symmetric matrix, with `factor` times its derivative (Murray 2016, eq. 10)."""
+
+    def pull(x, dy):
+        lower = np.linalg.cholesky(_symmetric(x))
+        inverse = np.linalg.inv(lower)
+        inner = np.tril(lower.swapaxes(-1, -2) @ dy)
+        inner -= 0.5 * inner * np.eye(x.shape[-1], dtype=x.dtype)
+        return x.dtype.type(factor) * _symmetric(inverse.swapaxes(-1, -2) @ inner @ inverse)
+
+    return with_pullback(lambda x: np.linalg.cholesky(_symmetric(x)), pull)
+
+
+def _symmetric(x):
+    return (x + x.swapaxes(-1, -2)) / 2.0
+
+
+def logarithm(factor):
+    """The logarithm of the standard library, which raises `ValueError` outside of its domain."""
+
+    def log(x):
+        return np.array([math.log(value) for value in x.flat]).reshape(x.shape).astype(x.dtype)
+
+    return elementwise(log, lambda x: x.dtype.type(factor) / x)
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("make", [cholesky, logarithm])
+def test_a_function_that_raises_outside_of_its_domain_is_judged_within_it(make, dtype, full):
+    margin, a = 1e-2 if dtype == np.float32 else 1e-6, normal(2, 3, 3)
+    x = a @ a.swapaxes(-1, -2) + margin * np.eye(3) if make is cholesky else np.abs(a) + margin
+    check_vjp(make(1.0), {}, x.astype(dtype), full=full)
+    assert error_of(make(1.01), {}, x.astype(dtype), full=full).verdict == "wrong derivative"
+
+
+def test_a_point_on_the_edge_of_the_domain_is_told_and_not_passed():
+    x = np.abs(normal(2, 3))
+    x[1, 1] = 0.0
+    error = error_of(elementwise(lambda x: np.sqrt(_not_negative(x)), np.zeros_like), {}, x)
+    assert (error.verdict, error.path) == ("not finite", "toy.x")
+    assert "edge of its domain" in error.message
+
+
+def _not_negative(x):
+    if (x < 0.0).any():
+        raise ValueError("negative")
+    return x
