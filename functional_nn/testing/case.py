@@ -34,6 +34,11 @@ class Failure:
     finding: Finding
 
     @property
+    def name(self) -> str:
+        """The name of the array: `c1.w`."""
+        return self.case.problem.names[self.leaf]
+
+    @property
     def rank(self) -> tuple[bool, float]:
         """The key to sort failures by: those at a kink come first, then those with the smaller relative error."""
         error = abs(self.finding.error)

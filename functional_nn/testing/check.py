@@ -86,7 +86,7 @@ def _check_numbers(problem: Problem, rng: np.random.Generator, method: str, *, f
         wide, means = as_complex(wide), COMPLEX
     examine(wide, rng, means)
     if full:
-        diagnose(wide, list(entry_failures(wide, means)), rng, means, aside=False)
+        diagnose(list(entry_failures(wide, means)), rng, means)
     if short:
         check_float32(problem, rng)
     check_opposite(problem, rng)

@@ -28,7 +28,7 @@ def wrong_derivative(failure: Failure, wrong: Sequence[str], note: str = "") -> 
         f"  measured  {expected:.9g}  ({means} of {_output(failure)}, step {step:.2g})",
         f"  pullback  {got:.9g}",
         *([] if finding.exact else _persistence(finding, abs(expected - got), size)),
-        f"  {_ratio_hint(expected, got, problem.point[-1].shape[0] if problem.point[-1].ndim else 1)}",
+        f"  {_hint(failure, expected, got)}",
         f"  Gradients that are wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.",
         *([note] if note else []),
     ]
@@ -122,8 +122,20 @@ def _persistence(finding: Finding, apart: float, size: float) -> list[str]:
     ]
 
 
+def _hint(failure: Failure, expected: float, got: float) -> str:
+    """Return what commonly makes such an error."""
+    case, x = failure.case, failure.case.problem.point[-1]
+    moved = failure.v != 0.0
+    _, pull = case.problem.vjp(case.problem.point)
+    if got != 0.0 and np.array_equal(
+        pull(1.25 * case.dy + 0.5)[failure.leaf][moved], case.gradients[failure.leaf][moved]
+    ):
+        return "The pullback gives the same for every dy: dy is left out."
+    return _ratio_hint(expected, got, x.shape[0] if x.ndim else 1)
+
+
 def _ratio_hint(expected: float, got: float, batch: int) -> str:
-    """Return what commonly gives this ratio of a wrong derivative to the right one, or an empty string."""
+    """Return what commonly gives this ratio of a wrong derivative to the right one."""
     if got == 0.0:
         return "The pullback gives exactly zero there: is a term or the whole gradient left out, or a mask wrong?"
     if expected == 0.0:

@@ -20,7 +20,6 @@ from functional_nn.testing.taylor import Method
 
 __all__ = ["Nearby", "below_last_digit", "measure_nearby"]
 
-POINTS = 8
 NUDGE = 2.0**-44  # relative: 256 units in the last place scramble all that is rounded, and change nothing else
 SYSTEMATIC = 100.0 * EPS  # of the outputs: below, a slope is rounding even if it is the same at every point
 SCATTERED = 1e-9  # of the outputs: below, a slope that changes from point to point is rounding that does no harm
@@ -66,11 +65,11 @@ class Nearby:
         return float(np.abs(self.errors).max()) <= RESOLVED * typical
 
 
-def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method) -> Nearby:
-    """Measure the error along a failing direction again at points next to the point."""
+def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method, points: int = 8) -> Nearby:
+    """Measure the error along a failing direction again at so many points next to the point."""
     case, finding = failure.case, failure.finding
     slopes = [(finding.best.slope, finding.best.slope - finding.error)]
-    for _ in range(POINTS):
+    for _ in range(points):
         moved = [np.asarray(z + NUDGE * spread_signs(rng, z.shape) * natural_scale(z)) for z in case.problem.point]
         slopes += within_domain(partial(_slopes, failure, moved, method), [])
     measured, claimed = np.array(slopes).T

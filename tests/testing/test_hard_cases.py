@@ -181,3 +181,86 @@ def _not_negative(x):
     if (x < 0.0).any():
         raise ValueError("negative")
     return x
+
+
+@pytest.mark.parametrize("entry", ["w", "x"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_pullback_that_keeps_the_first_input_it_ever_saw_is_found(entry, dtype):
+    right, first = affine(2), {}
+
+    def vjp(params, x, *, key=None, wrt_x=True):
+        stale = first.setdefault(x.dtype, {"w": params["w"].copy(), "x": x.copy()})
+        seen = {"w": params["w"], "x": x} | {entry: stale[entry]}
+        _, pullback = right.vjp({**params, "w": seen["w"]}, seen["x"], wrt_x=wrt_x)
+        return right.apply(params, x), pullback
+
+    params, x = affine_point(3, 4, 2)
+    params = tree.map(lambda p: p.astype(dtype), params)
+    error = error_of(dataclasses.replace(right, vjp=vjp), params, x.astype(dtype))
+    assert (error.verdict, error.path) == ("wrong derivative", {"w": "affine.x", "x": "affine.w"}[entry])
+    assert "an earlier call" in error.message
+
+
+def test_a_pullback_that_is_wrong_at_the_very_point_alone_is_told_so():
+    x = normal(3, 4)
+    x[1, 1] = 2.0
+    error = error_of(elementwise(np.sin, lambda x: np.where(x == np.round(x), 0.0, np.cos(x))), {}, x)
+    assert (error.verdict, error.place) == ("wrong derivative", "toy.x[1, 1]")
+    assert "at this very point" in error.message
+
+
+def test_a_pullback_that_ignores_its_cotangent_is_told_so():
+    assert "dy is left out" in error_of(with_pullback(np.sin, lambda x, dy: np.cos(x)), {}, normal(3, 4)).message
+    params, x = affine_point(3, 4, 2)
+    error = error_of(affine(2, lambda dw, db, dx: (dw, np.full_like(db, 3.0), dx)), params, x)
+    assert error.path == "affine.b"
+    assert "dy is left out" in error.message
+
+
+def pooled(share):
+    """A max pool over windows of 2x2, one channel; each tied entry gets `share(how many)` of the cotangent."""
+
+    def windows(x):
+        return x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2, 1)
+
+    def pull(x, dy):
+        largest = windows(x) == windows(x).max(axis=(2, 4), keepdims=True)
+        dx = largest * share(largest.sum(axis=(2, 4), keepdims=True)) * dy[:, :, None, :, None, :]
+        return dx.reshape(x.shape)
+
+    return with_pullback(
+        lambda x: windows(x).max(axis=(2, 4)), pull, output_shape=lambda s: (s[0] // 2, s[1] // 2, s[2])
+    )
+
+
+def tied(entries):
+    x = normal(1, 4, 4, 1)
+    for place in ((0, 0), (1, 1), (0, 1), (1, 0))[:entries]:
+        x[0, place[0], place[1], 0] = 9.0
+    return x
+
+
+@pytest.mark.parametrize("entries", [2, 3, 4])
+def test_a_gradient_that_every_tied_entry_gets_in_full_is_found(entries):
+    error = error_of(pooled(lambda count: 1.0), {}, tied(entries))
+    assert (error.verdict, error.path) == ("wrong derivative", "toy.x")
+    assert error.got == pytest.approx(entries * error.expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("entries", [3, 4])
+def test_a_gradient_that_tied_entries_share_is_at_a_kink(entries):
+    assert error_of(pooled(lambda count: 1.0 / count), {}, tied(entries)).verdict == "kink within the step"
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-9])
+def test_a_gradient_of_zero_where_the_true_one_is_small_is_found(share):
+    sizes = np.array([1.0, 1.0, share, 1.0])
+
+    def pull(x, dy):
+        dx = np.cos(x) * sizes * dy
+        dx[:, 2] = 0.0
+        return dx
+
+    for seed in range(10):
+        error = error_of(with_pullback(lambda x: np.sin(x) * sizes, pull), {}, normal(3, 4, seed=seed), seed=seed)
+        assert (error.verdict, error.index[1], error.got) == ("wrong derivative", 2, 0.0)
