@@ -16,7 +16,19 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["EPS", "RESOLVED", "SIGMAS", "Finding", "Outcome", "Sample", "Status", "assess", "confirm", "norm"]
+__all__ = [
+    "EPS",
+    "NO_SLOPE",
+    "RESOLVED",
+    "SIGMAS",
+    "Finding",
+    "Outcome",
+    "Sample",
+    "Status",
+    "assess",
+    "confirm",
+    "norm",
+]
 
 EPS = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
@@ -25,7 +37,8 @@ RESOLVED = 5e-4  # so that 1 % of one typical entry's share in the slope is visi
 SHORT = 0.01 * EPS32 / EPS  # rounding this far above float64's is float32's
 LOOSE = 1e3  # rounding this far above float64's is not the outputs' own: digits cancel within the function
 ROUGH = 32.0 * EPS32  # the largest part of the values that rounding may be, if something computes in float32
-NEGLIGIBLE = 2.0**-20
+NEGLIGIBLE = 2.0**-20  # part of the error at the largest step to which an error must fall
+NO_SLOPE = 1e-9  # of the outputs, for a move by an entry's own size: below, there may be rounding and no slope
 PLATEAU = 3  # steps, over which the step falls by 16
 
 
@@ -132,9 +145,19 @@ def assess(samples: Sequence[Sample], claimed: float, typical: float) -> Outcome
     ladder = Ladder(samples, [sample.slope - claimed for sample in samples], noises, typical)
     plateau = _plateau(ladder)
     if plateau is not None and not _vanishes(ladder, plateau[1]):
-        return _persistent(ladder, *plateau)
-    if _falls_without_end(ladder):
-        return Outcome(Status.RIGHT, bound=2.0 * abs(ladder.errors[-1]))
+        outcome = _persistent(ladder, *plateau)
+    elif _falls_without_end(ladder):
+        outcome = Outcome(Status.RIGHT, bound=2.0 * abs(ladder.errors[-1]))
+    else:
+        outcome = _by_rounding(ladder, excess)
+    if outcome.status is Status.NOISY and (negligible := _negligible(ladder, claimed)) is not None:
+        return Outcome(Status.RIGHT, bound=negligible)
+    return outcome
+
+
+def _by_rounding(ladder: Ladder, excess: float) -> Outcome:
+    """Decide where no error stays: is there a step at which rounding is small and the error no more than rounding?"""
+    samples, noises, typical = ladder.samples, ladder.noises, ladder.typical
     if excess >= SHORT:
         return Outcome(Status.NOISY)
     steps = range(len(samples))
@@ -170,6 +193,16 @@ def _plateau(ladder: Ladder) -> tuple[int, int] | None:
         if last - first >= PLATEAU:
             return first + 1, last
     return None
+
+
+def _negligible(ladder: Ladder, claimed: float) -> float | None:
+    """Return a bound for slopes that are nothing beside the outputs, the claimed one too; None if they are more.
+
+    A bias before a norm changes nothing, and where the norm enlarges rounding its slope looks like noise.
+    """
+    wide = ladder.samples[:PLATEAU]
+    bound = NO_SLOPE * min(sample.size for sample in wide)
+    return bound if max(abs(claimed), *(abs(sample.slope) for sample in wide)) <= bound else None
 
 
 def _falls_without_end(ladder: Ladder) -> bool:

@@ -18,6 +18,8 @@ EPS32 = float(np.finfo(np.float32).eps)
 TINY32 = float(np.finfo(np.float32).tiny)
 TRIES_BESIDE = 2  # further points: float32 may take the other branch at a kink, but not at all of them
 ASIDE = 2.0**-6  # how far they lie from the point, relative to each entry's size
+LAST_DIGIT = 2.0 * EPS32  # relative: shows how much the rounding of inputs matters
+SCRAMBLED = (256.0 * EPS32, 2.0**-3)  # of inputs and dy: all rounding within the pullback is another then
 MARGIN = 100.0  # rounding within the pullback, over that of its inputs
 
 
@@ -67,7 +69,11 @@ def _disagreement(problem: Problem, rng: np.random.Generator) -> GradientError |
     y, pull = problem.vjp(problem.point)
     dy = spread_signs(rng, y.shape).astype(y.dtype)
     short, wide = pull(dy), _wide_gradients(problem, problem.point, dy)
-    near = [gradients for _ in range(3) if (gradients := _nearby_gradients(problem, dy, rng)) is not None]
+    near = [
+        gradients
+        for _ in range(3)
+        if (gradients := _nearby_gradients(problem, dy, rng, LAST_DIGIT, LAST_DIGIT)) is not None
+    ]
     for leaf, exact in enumerate(wide):
         error = _rms(short[leaf] - exact)
         spread = max((_rms(other[leaf] - exact) for _, other in near), default=0.0)
@@ -79,24 +85,26 @@ def _disagreement(problem: Problem, rng: np.random.Generator) -> GradientError |
 
 
 def _systematic(problem: Problem, leaf: int, dy: np.ndarray, rng: np.random.Generator) -> bool:
-    """Whether the error stays the same when inputs change in their last digit, as that of rounding does not."""
-    near = [gradients for _ in range(8) if (gradients := _nearby_gradients(problem, dy, rng)) is not None]
+    """Whether the error stays the same at points beside, as that of rounding does not."""
+    near = [gradients for _ in range(8) if (gradients := _nearby_gradients(problem, dy, rng, *SCRAMBLED)) is not None]
     if not near:
         return True
     errors = [short[leaf] - wide[leaf] for short, wide in near]
     return not _rms(np.mean(errors, axis=0)) <= 2.0 * _rms(np.std(errors, axis=0))
 
 
-def _nearby_gradients(problem: Problem, dy: np.ndarray, rng: np.random.Generator) -> tuple[Point, Point] | None:
-    """Return the float32 and the float64 gradients where inputs and dy differ in their last digit.
+def _nearby_gradients(
+    problem: Problem, dy: np.ndarray, rng: np.random.Generator, of_inputs: float, of_dy: float
+) -> tuple[Point, Point] | None:
+    """Return the float32 and the float64 gradients where inputs and dy differ by these relative distances.
 
     None where the function raises or a gradient is not finite.
     """
 
-    def jitter(array: np.ndarray) -> np.ndarray:
-        return np.asarray(array * (1.0 + 2.0 * EPS32 * rng.uniform(-1.0, 1.0, array.shape))).astype(array.dtype)
+    def jitter(array: np.ndarray, distance: float) -> np.ndarray:
+        return np.asarray(array * (1.0 + distance * rng.uniform(-1.0, 1.0, array.shape))).astype(array.dtype)
 
-    point, cotangent = [jitter(z) for z in problem.point], jitter(dy)
+    point, cotangent = [jitter(z, of_inputs) for z in problem.point], jitter(dy, of_dy)
 
     def gradients() -> tuple[Point, Point]:
         return problem.vjp(point)[1](cotangent), _wide_gradients(problem, point, cotangent)

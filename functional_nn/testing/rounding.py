@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from functional_nn.testing.case import Case, Failure, line, natural_scale, spread_signs
-from functional_nn.testing.ladder import EPS, RESOLVED, norm
+from functional_nn.testing.ladder import EPS, NO_SLOPE, RESOLVED, norm
 from functional_nn.testing.problem import Point, within_domain
 from functional_nn.testing.taylor import Method
 
@@ -22,20 +22,20 @@ __all__ = ["Nearby", "below_last_digit", "measure_nearby"]
 
 NUDGE = 2.0**-44  # relative: 256 units in the last place scramble all that is rounded, and change nothing else
 SYSTEMATIC = 100.0 * EPS  # of the outputs: below, a slope is rounding even if it is the same at every point
-SCATTERED = 1e-9  # of the outputs: below, a slope that changes from point to point is rounding that does no harm
 
 
 @dataclass(frozen=True)
 class Nearby:
     """A failing direction measured again at points next to the point.
 
-    - `errors`: the measured less the claimed slope at each of them.
+    - `error`: the measured less the claimed slope at the point; `errors`: that at each of the others.
     - `largest`: the largest slope, measured or claimed, at any of them and at the point itself.
     - `outputs`: the size of the outputs that the direction changes; `terms`: the largest change of <dy, y> that any
       array of the point makes in proportion to its size. Both in the unit of `largest`.
     """
 
     failure: Failure
+    error: float
     errors: np.ndarray
     largest: float
     outputs: float
@@ -44,18 +44,18 @@ class Nearby:
     @property
     def persists(self) -> bool:
         """Whether the error is the same at every point, but for a factor of two."""
-        ratios = self.errors / self.failure.finding.error
+        ratios = self.errors / self.error
         return bool((ratios > 0.5).all())
 
     @property
     def vanishes(self) -> bool:
         """Whether the error is there at the point alone."""
-        return bool((np.abs(self.errors) < abs(self.failure.finding.error) / 8.0).all())
+        return bool((np.abs(self.errors) < abs(self.error) / 8.0).all())
 
     @property
     def is_zero(self) -> bool:
         """Whether the slope is 0 and the claimed one is 0 too, but for the rounding of terms that cancel."""
-        limit = SYSTEMATIC * self.outputs if self.persists else SCATTERED * max(self.outputs, self.terms)
+        limit = SYSTEMATIC * self.outputs if self.persists else NO_SLOPE * max(self.outputs, self.terms)
         return self.largest <= limit
 
     @property
@@ -67,8 +67,7 @@ class Nearby:
 
 def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method, points: int = 8) -> Nearby:
     """Measure the error along a failing direction again at so many points next to the point."""
-    case, finding = failure.case, failure.finding
-    slopes = [(finding.best.slope, finding.best.slope - finding.error)]
+    case, slopes = failure.case, _slopes(failure, failure.case.problem.point, method)
     for _ in range(points):
         moved = [np.asarray(z + NUDGE * spread_signs(rng, z.shape) * natural_scale(z)) for z in case.problem.point]
         slopes += within_domain(partial(_slopes, failure, moved, method), [])
@@ -77,6 +76,7 @@ def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method, p
     terms = [norm(g * natural_scale(z)) for g, z in zip(case.gradients, case.problem.point, strict=True) if z.size]
     return Nearby(
         failure,
+        error=float(measured[0] - claimed[0]),
         errors=(measured - claimed)[1:],
         largest=float(max(np.abs(measured).max(), np.abs(claimed).max())),
         outputs=unit * _size_of_changed_outputs(failure, 1.0 / unit),
@@ -85,11 +85,15 @@ def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method, p
 
 
 def _slopes(failure: Failure, point: Point, method: Method) -> list[tuple[float, float]]:
-    """Return the measured and the claimed slope along a failing direction through another point."""
+    """Return the measured and the claimed slope along a failing direction through another point, if they are finite.
+
+    The step is one of the largest at which the error stays, where rounding is smallest.
+    """
     case, problem = failure.case, failure.case.problem.at(point)
     _, pull = problem.vjp(point)
     other = line(Case(problem, problem.value(point), case.dy, pull(case.dy)), failure.leaf, failure.v)
-    return [(method.slope(other, failure.finding.best.step), other.claimed)]
+    slope = method.slope(other, failure.finding.widest / 4.0)
+    return [(slope, other.claimed)] if np.isfinite(slope) else []
 
 
 def _size_of_changed_outputs(failure: Failure, step: float) -> float:

@@ -87,13 +87,8 @@ def _small_parts(products: np.ndarray) -> Iterator[np.ndarray]:
 def _check_direction(case: Case, leaf: int, v: np.ndarray, method: Method) -> Iterator[Failure]:
     """Check one direction: move farther where the function does not change, split where rounding hides the rest."""
     z, outcome = case.problem.point[leaf], method.probe(line(case, leaf, v))
-    for factor in LARGER_MOVES:
-        if outcome.status is not Status.FLAT:
-            break
-        larger = v * (factor * max(1.0, 1.0 / float(np.abs(v).max())))
-        outcome = method.probe(line(case, leaf, larger))
-        if outcome.finding is not None:
-            v = larger
+    if outcome.status is Status.FLAT:
+        yield from _move_farther(case, leaf, v, method)
     if outcome.status in (Status.NOISY, Status.OUTSIDE):
         v = v / natural_scale(z) * np.where(z == 0.0, natural_scale(z), np.abs(z))  # each by its own size
         outcome = method.probe(line(case, leaf, v))
@@ -105,6 +100,17 @@ def _check_direction(case: Case, leaf: int, v: np.ndarray, method: Method) -> It
         yield Failure(case, leaf, v, outcome.finding)
     if outcome.status is Status.COARSE:
         yield from _check_halves(case, leaf, v, method, MAX_HALVINGS)
+
+
+def _move_farther(case: Case, leaf: int, v: np.ndarray, method: Method) -> Iterator[Failure]:
+    """Check larger moves until the function changes; where it has too much rounding for them, its slope is 0."""
+    for factor in LARGER_MOVES:
+        larger = v * (factor * max(1.0, 1.0 / float(np.abs(v).max())))
+        outcome = method.probe(line(case, leaf, larger))
+        if outcome.finding is not None:
+            yield Failure(case, leaf, larger, outcome.finding)
+        if outcome.status is not Status.FLAT:
+            return
 
 
 def _check_halves(case: Case, leaf: int, v: np.ndarray, method: Method, splits: int) -> Iterator[Failure]:
