@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from functional_nn import Layer, layers, models, serial, tree
+from functional_nn import Layer, layers, models, residual, serial, tree
 from functional_nn.testing import GradientError, check_vjp
 from tests.testing.toys import affine, affine_point, elementwise, normal, with_pullback
 
@@ -36,6 +36,18 @@ def test_a_bias_before_a_norm_whose_gradient_is_zero_but_for_rounding_passes(nor
 def test_a_residual_network_with_norms_passes():
     model, shape, rng = models.small_resnet(width=8), (8, 8, 3), np.random.default_rng(0)
     check_vjp(model, drawn(model, shape, rng), rng.standard_normal((2, *shape)), key=0)
+
+
+@pytest.mark.parametrize("features", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_norms_of_what_another_norm_made_constant_pass(features, dtype):
+    """They enlarge its rounding by 1 / sqrt(epsilon) each, so that the gradient before them is mostly rounding."""
+    twice = serial(first=layers.batch_norm(), second=layers.batch_norm(), d=layers.dense(3), a=layers.softplus)
+    model = serial(n=layers.layer_norm(), r=residual(twice, layers.dense(3)))
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((2, features)).astype(dtype)
+        check_vjp(model, drawn(model, (features,), rng, dtype=dtype), x, key=0, seed=seed)
 
 
 @pytest.mark.parametrize("size", [1e-6, 1.0])

@@ -66,11 +66,13 @@ def test_domains_with_an_edge_are_respected():
     check_vjp(logarithm, {}, np.array([[1e-9, 1.0, 3.0, 2.0]]))
 
 
-@given(st.data())
-def test_random_networks_pass(data):
+@given(st.data(), st.sampled_from([np.float64, np.float32]), st.booleans())
+def test_random_networks_pass(data, dtype, keyed):
     shape = data.draw(st.one_of(strategies.vector_shapes(), strategies.image_shapes()))
-    network = data.draw(strategies.networks(shape))
-    check_vjp(network, data.draw(strategies.params(network, shape)), data.draw(strategies.batches(shape)))
+    network = data.draw(strategies.networks(shape, keyed=keyed))
+    params = data.draw(strategies.params(network, shape, dtype=dtype))
+    x = data.draw(strategies.batches(shape, min_size=2 if keyed else 1, dtype=dtype))
+    check_vjp(network, params, x, key=0 if keyed else None)
 
 
 @pytest.mark.parametrize("activation", [layers.sigmoid, layers.relu], ids=repr)
