@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from functional_nn.testing.ladder import EPS, Finding, norm
 from functional_nn.testing.problem import Point, Problem
 from functional_nn.testing.taylor import Line
 
-__all__ = ["Case", "Failure", "halves", "line", "natural_scale", "singles", "spread_signs"]
+__all__ = ["Case", "Failure", "halves", "line", "natural_scale", "singles", "spread_signs", "usual_gradients"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,16 @@ def natural_scale(z: np.ndarray) -> np.ndarray:
     sizes = np.abs(z)
     occurring = sizes[sizes > 0.0]
     return np.asarray(np.maximum(sizes, np.median(occurring) if occurring.size else 1.0))
+
+
+def usual_gradients(point: Point, y: np.ndarray, dy: np.ndarray) -> list[float]:
+    """Return the size of each array's gradient entries where an array's own size and that of <dy, y> belong together.
+
+    The terms of a gradient have about this size, whatever is left of them when they cancel.
+    """
+    size = norm(dy.astype(np.float64) * y)
+    scales = [natural_scale(z).astype(np.float64) for z in point]
+    return [size * math.sqrt(scale.size) / norm(scale) if scale.size else 0.0 for scale in scales]
 
 
 def halves(v: np.ndarray) -> Iterator[np.ndarray]:

@@ -38,8 +38,9 @@ def check_vjp(
     layer : any `Layer`, a whole network too.
     params : its parameters; x : a batch of its inputs, (n, *input_shape), all float64. If all are float32, derivatives
         are measured in float64 and the float32 gradients compared with float64's at float32's precision.
-    key : for layers that draw. With a key the function that is differenced is `vjp(params, x, key=key)[0]`; without, it
-        is `apply`, and `vjp` must return the same output.
+    key : for layers that compute something else in training than in inference, such as dropout and batch norm. With a
+        key the function that is differenced is `vjp(params, x, key=key)[0]`; without, it is `apply`, and `vjp` must
+        return the same output.
     seed : of the directions and cotangents; the same seed gives the same verdict. No other random state is used.
     method : "finite" for central differences over a ladder of steps, "complex" for the complex step, exact to the last
         digits, where `apply` computes with complex arrays and is analytic: of this library's layers, all without
@@ -49,8 +50,14 @@ def check_vjp(
     Raises
     ------
     GradientError, an `AssertionError`, with the verdict and the worst entry. `TypeError` or `ValueError` if `params`
-    and `x` are no arrays of one float dtype, or not finite. What the layer itself raises passes untouched.
-    It finds the errors that rounding does not hide, in float64 about 1e-9 of an array's whole slope.
+    and `x` are no arrays of one float dtype, or not finite. What the layer raises at the point passes untouched; where
+    it raises at a point that the check moved to, that point is taken to lie outside of the function's domain.
+
+    Notes
+    -----
+    The check finds errors that rounding does not hide: in float64, down to about 1e-9 of an array's whole slope. The
+    gradients are checked at the point and at a second one beside it. A gradient that is zero but for the rounding of
+    terms that cancel, as that of a bias before a batch norm, is right.
 
     """
     if method not in ("finite", "complex"):

@@ -1,7 +1,7 @@
-"""The complex step: slopes of analytic functions to the last digit, f'(x) = Im f(x + ih) / h.
+"""The complex step, which measures slopes of analytic functions to the last digit: f'(x) = Im f(x + ih) / h.
 
-Nothing is subtracted, so the step can be as small as one likes and neither truncation nor rounding is left to judge
-(Squire & Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40, 1998).
+Nothing is subtracted, so the step can be so small that it leaves no error, and no digits are lost to rounding (Squire &
+Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40, 1998).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ STEP = 2.0**-100
 
 
 def _complex_probe(line: Line, *, thorough: bool = False) -> Outcome:
-    """Check a line by complex steps; rounding is how much the slope changes under moves by a few units of rounding.
+    """Check a line with complex steps; its rounding is how much the slope changes when the point moves a few ulps.
 
     Raises `ValueError` where finite differences agree with the pullback and the complex step does not: then the
-    function is not analytic. `thorough` is for `probe`'s signature: there is one step only.
+    function is not analytic. `thorough` changes nothing, because there is one step only.
     """
     slopes, size = [], 0.0
     for aside in (0.0, 4.0 * EPS, -4.0 * EPS):
@@ -56,7 +56,7 @@ COMPLEX = Method(_complex_probe, _slope)
 
 
 def as_complex(problem: Problem) -> Problem:
-    """Return the same function, computed with complex arrays alone where one of them is complex.
+    """Return the same function; where one array of a point is complex, it is called with all of them complex.
 
     Raises `ValueError` unless it takes them and keeps their imaginary parts.
     """

@@ -1,8 +1,9 @@
-"""Assess a ladder: what the errors of a claimed slope do as the step shrinks, and what that means.
+"""Decide what the errors of a claimed slope at falling steps, a ladder, say about it.
 
-With the right derivative the error falls until only rounding is left, which is measured on the ladder. An error that
-stays the same over three steps and down to where rounding would hide it is a wrong derivative or a kink at the very
-point. An error that appears only as the step shrinks, and moves the values by no more than rounding does, is rounding.
+With the right derivative the error falls until only rounding is left; how large that is can be read off the ladder. An
+error that stays the same over three steps and more, down to where rounding would hide it, is a wrong derivative, or
+there is a kink at the point. An error that appears only as the step shrinks, and that moves the values by no more than
+rounding does, is rounding.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def norm(array: np.ndarray) -> float:
 
 
 class Status(Enum):
-    """What a ladder shows: only the second is a wrong derivative, or a kink."""
+    """What a ladder shows. Only PERSISTS means a wrong derivative or a kink."""
 
     RIGHT = "the error falls until only rounding is left"
     PERSISTS = "the error stays as the step shrinks"
@@ -61,10 +62,11 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Sample:
-    """What one step measures.
+    """What is measured with one step.
 
-    `slope`: the central difference; `bend`: half the jump between the one-sided slopes; `size`: of the values that are
-    rounded; `rounding`: what to expect of it in the difference of two values; `own`: that in the slope at any step.
+    - `slope`: the central difference; `bend`: half the difference between the slopes on the two sides.
+    - `size`: the size of the values that are rounded; `rounding`: what to expect of it in a difference of two values.
+    - `own`: the rounding in the slope that does not depend on the step, such as that of the claimed slope.
     """
 
     step: float
@@ -75,16 +77,18 @@ class Sample:
     own: float
 
     def noise(self, excess: float = 1.0) -> float:
-        """The rounding in the slope if that of the values is `excess` times the expected."""
+        """Return the rounding in the slope if the values carry `excess` times the expected rounding."""
         return excess * self.rounding / (2.0 * self.step) + self.own
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An error that stays: the step that shows it best, the error there, and between which steps it stays.
+    """An error that stays as the step shrinks.
 
-    `kink`: the one-sided slopes keep apart as the step shrinks, so the line bends at 0 itself. `exact`: it was measured
-    by one step that leaves no error.
+    - `best`: what was measured with the step that shows the error best; `error`: the error there.
+    - `widest`, `narrowest`: the largest and the smallest step at which the error stays.
+    - `kink`: whether the slopes on the two sides stay different, so that the function has a kink at the point.
+    - `exact`: whether the slope was measured by a complex step, which leaves no error of its own.
     """
 
     best: Sample
@@ -97,7 +101,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a line: a finding where the error persists, a bound for it where the slope is right."""
+    """What checking a line gives: the finding if the error persists, a bound for the error if the slope is right."""
 
     status: Status
     finding: Finding | None = None
@@ -106,7 +110,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Samples at falling steps, the errors of the claimed slope, and the rounding in them."""
+    """Samples at falling steps, the errors of the claimed slope at each, and the rounding in each slope."""
 
     samples: Sequence[Sample]
     errors: Sequence[float]
@@ -119,7 +123,7 @@ class Ladder:
 
 
 def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Outcome | None:
-    """Return that a slope is right if two samples show it, else None.
+    """Return the outcome RIGHT if two samples show that a slope is right, else None.
 
     The smaller step must agree down to rounding, the larger too or with an error that falls with the step.
     """
@@ -170,10 +174,10 @@ def _by_rounding(ladder: Ladder, excess: float) -> Outcome:
 
 
 def _rounding_excess(samples: Sequence[Sample]) -> float:
-    """How many times the rounding expected from the sizes of the values is exceeded, at least 1.
+    """Return how many times more rounding there is than the sizes of the values let expect, at least 1.
 
-    Four times the difference at a quarter of the step, less the difference, leaves no linear part; at the ladder's
-    small end the cubic part is nothing, and what remains is rounding, sqrt(17) times that of one difference.
+    Let d(h) = f(h) - f(-h). In 4 d(h / 4) - d(h) the linear terms cancel, and at the smallest steps of the ladder the
+    cubic terms are negligible. What remains is rounding, sqrt(17) times that of one difference.
     """
     excesses = []
     for wide, narrow in pairwise(samples[-5:]):
@@ -184,7 +188,7 @@ def _rounding_excess(samples: Sequence[Sample]) -> float:
 
 
 def _plateau(ladder: Ladder) -> tuple[int, int] | None:
-    """The first and last of at least three visible errors in a row that are equal but for a factor of two."""
+    """Return the first and last of the visible errors in a row, three or more, that agree to a factor of two."""
     errors = ladder.errors
     for last in range(len(errors) - 1, PLATEAU - 2, -1):
         first = last
@@ -196,19 +200,19 @@ def _plateau(ladder: Ladder) -> tuple[int, int] | None:
 
 
 def _negligible(ladder: Ladder, claimed: float) -> float | None:
-    """Return a bound for slopes that are nothing beside the outputs, the claimed one too; None if they are more.
+    """Return a bound for the slopes, the claimed one too, if they are negligible beside the outputs, else None.
 
     A bias before a norm changes nothing, and where the norm enlarges rounding its slope looks like noise.
     """
     wide = ladder.samples[:PLATEAU]
-    bound = NO_SLOPE * min(sample.size for sample in wide)
+    bound = NO_SLOPE * max(sample.size for sample in wide)
     return bound if max(abs(claimed), *(abs(sample.slope) for sample in wide)) <= bound else None
 
 
 def _falls_without_end(ladder: Ladder) -> bool:
-    """Whether the error falls with every step of the ladder's small half, to where it is negligible.
+    """Whether the error falls with every step in the ladder's lower half, until it is negligible.
 
-    So it does where the second derivative jumps: for x|x| at 0 the error is the step itself, and never rounding.
+    It does so where the second derivative jumps: for x|x| at 0 the error equals the step, and rounding never shows.
     """
     errors = ladder.errors[len(ladder.errors) // 2 :]
     falls = all(0.0 < abs(narrow) <= 0.6 * abs(wide) for wide, narrow in pairwise(errors))
@@ -216,7 +220,7 @@ def _falls_without_end(ladder: Ladder) -> bool:
 
 
 def _vanishes(ladder: Ladder, last: int) -> bool:
-    """Whether the error of a plateau is gone at a smaller step where rounding would not hide it: a kink was passed."""
+    """Whether the error is gone at smaller steps, where rounding would not hide it: the larger steps passed a kink."""
     half = abs(ladder.errors[last]) / 2.0
     return any(SIGMAS * ladder.noises[k] < half and not ladder.visible(k) for k in range(last + 1, len(ladder.errors)))
 
@@ -255,9 +259,10 @@ def _unsettled(ladder: Ladder, last: int) -> bool:
 
 
 def _roughness(ladder: Ladder, settled: int, amplitude: float, size: float) -> Outcome:
-    """Decide by the steps above a plateau at the ladder's small end, where rounded values stand still or jump.
+    """Decide by the larger steps, because at the smaller ones the values stand still or jump.
 
-    So does a difference of nearly equal numbers within the function. `amplitude` is how far its values are off.
+    They do so in a function that rounds to float32 inside, or that subtracts nearly equal numbers. `amplitude` is by
+    how much its values are off.
     """
     if amplitude >= SHORT * EPS * size:
         return Outcome(Status.NOISY)

@@ -151,4 +151,6 @@ def _ratio_hint(expected: float, got: float, batch: int) -> str:
     for ratio, hint in known.items():
         if abs(got / expected / ratio - 1.0) < 1e-4:
             return hint
+    if abs(got / expected - 1.0) < 1e-4:
+        return f"It is wrong by a part of {got / expected - 1.0:.1g}."
     return f"It is {got / expected:.6g} times what it should be."

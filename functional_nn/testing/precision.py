@@ -1,4 +1,4 @@
-"""Compare float32 gradients with float64's: float32 is never differenced."""
+"""Compare float32 gradients with those in float64; no differences are taken in float32."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def _rms(array: np.ndarray) -> float:
 
 def _too_short(problem: Problem, reason: str) -> GradientError:
     message = (
-        f"  The dtype is too short: a float32 gradient is checked against differences in float64, and given\n"
+        f"  The dtype is too short: a float32 gradient is checked against differences in float64, and with\n"
         f"  float64 arrays {reason}. Differences in float32 have two or three right digits at best: let the layer\n"
-        "  compute in the dtype of what it is given."
+        "  compute in the dtype of its arguments."
     )
     return GradientError(Verdict.NOISE, message, f"{problem.name}.y")

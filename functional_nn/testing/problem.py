@@ -1,4 +1,4 @@
-"""The one form in which layers and losses are checked: a function of a list of arrays and its claimed pullback."""
+"""The form in which layers and losses are checked: a function of a list of arrays, and its claimed pullback."""
 
 from __future__ import annotations
 

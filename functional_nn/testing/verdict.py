@@ -1,4 +1,4 @@
-"""What a gradient check can find, and the one error that reports it."""
+"""What a gradient check can find, and the error that it raises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Index = tuple[int, ...]
 
 
 class Verdict(StrEnum):
-    """The nine things that a check can find; each compares equal to its text."""
+    """The kinds of fault that a check can find; each compares equal to its text."""
 
     WRONG = "wrong derivative"
     KINK = "kink within the step"

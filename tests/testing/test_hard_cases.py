@@ -50,6 +50,27 @@ def test_norms_of_what_another_norm_made_constant_pass(features, dtype):
         check_vjp(model, drawn(model, (features,), rng, dtype=dtype), x, key=0, seed=seed)
 
 
+def test_a_gradient_of_terms_that_cancel_may_be_computed_in_another_way_without_dx():
+    """y = c (z - mean(z)) with z = x + b: the gradient of b is 0, and its rounding depends on the formula."""
+    c = normal(3, seed=1)
+
+    def apply(params, x):
+        z = x + params["b"]
+        return c * (z - z.mean(axis=0))
+
+    def vjp(params, x, *, key=None, wrt_x=True):
+        def pullback(dy):
+            dz = c * dy
+            dx = dz - dz.mean(axis=0)
+            return {"b": dx.sum(axis=0) if wrt_x else dz.sum(axis=0) - len(dz) * dz.mean(axis=0)}, dx if wrt_x else None
+
+        return apply(params, x), pullback
+
+    layer = Layer("centred", apply=apply, vjp=vjp)
+    for seed in range(10):
+        check_vjp(layer, {"b": normal(3, seed=seed)}, normal(7, 3, seed=seed), seed=seed)
+
+
 @pytest.mark.parametrize("size", [1e-6, 1.0])
 def test_a_wrong_gradient_of_a_bias_before_a_norm_is_found(size):
     """The gradient before the norm is right but for an offset, so that it does not cancel as it should."""
