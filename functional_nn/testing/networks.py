@@ -34,7 +34,7 @@ def draw_network(draw: Draw, st: Any, shape: Shape, max_parts: int, nesting: int
     parts = {}
     for i in range(draw(st.integers(1, max_parts))):
         rows = [
-            _activation,
+            *ACTIVATION_ROWS,
             *(VECTOR_ROWS if len(shape) == 1 else IMAGE_ROWS),
             *ANY_ROWS,
             *(KEYED_ROWS if keyed else ()),
@@ -93,7 +93,7 @@ def _conv2d(draw: Draw, st: Any, shape: Shape) -> Layer:
     fits = [(side + 2 * padding - 1) // max(k - 1, 1) for side, k in zip(shape[:2], kernel, strict=True)]
     dilation = tuple(draw(st.integers(1, max(1, min(most, 2)))) for most in fits)
     groups = draw(st.sampled_from(_divisors(shape[2])))
-    filters = groups * draw(st.integers(1, 3 // groups if groups <= 3 else 1))
+    filters = groups * draw(st.integers(1, max(1, 3 // groups)))
     stride = draw(st.integers(1, 2))
     return layers.conv2d(filters, kernel, stride=stride, padding=padding, groups=groups, dilation=dilation)
 
@@ -126,6 +126,7 @@ def _embedding(draw: Draw, st: Any, shape: Shape) -> Layer:
 
 
 ACTIVATION_ROWS: tuple[Row, ...] = (_activation,) * 3
+ACTIVATION_ROWS: tuple[Row, ...] = (_activation,) * 3  # as often as three other layers
 VECTOR_ROWS: tuple[Row, ...] = (_dense, _dense, _vector_to_image)
 IMAGE_ROWS: tuple[Row, ...] = (
     _conv2d,

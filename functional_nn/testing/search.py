@@ -73,7 +73,7 @@ def failures(case: Case, rng: np.random.Generator, method: Method, *, small: boo
 
 
 def _small_parts(products: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield masks of the entries whose share in a slope is small or 0: an error in them drowns in the others' rounding.
+    """Yield masks of the entries whose share in a slope is small or 0: the rounding of the others hides errors in them.
 
     A claimed gradient of exactly 0 may be a term left out, whose true slope is small.
     """
@@ -131,6 +131,7 @@ def localise(failure: Failure, method: Method) -> Failure | None:
     kink or rounding in many entries was the cause, and the parts show that at smaller steps.
     """
     while np.count_nonzero(failure.v) > 1:
+        error = abs(failure.finding.error)
         few = np.count_nonzero(failure.v) <= ONE_BY_ONE
         parts = list(singles(failure.v) if few else halves(failure.v))
         outcomes = [method.probe(line(failure.case, failure.leaf, v)) for v in parts]
@@ -140,9 +141,7 @@ def localise(failure: Failure, method: Method) -> Failure | None:
             if outcome.finding is not None
         ]
         if not failing:
-            explained = failure.finding.kink or 2.0 * sum(outcome.bound for outcome in outcomes) < abs(
-                failure.finding.error
-            )
+            explained = failure.finding.kink or 2.0 * sum(outcome.bound for outcome in outcomes) < error
             return None if explained else failure
         failure = max(failing, key=lambda part: (not part.finding.kink, abs(part.finding.error)))
     return None if _right_at_own_scale(failure, method) else failure
