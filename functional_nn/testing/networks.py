@@ -126,7 +126,6 @@ def _embedding(draw: Draw, st: Any, shape: Shape) -> Layer:
 
 
 ACTIVATION_ROWS: tuple[Row, ...] = (_activation,) * 3
-ACTIVATION_ROWS: tuple[Row, ...] = (_activation,) * 3  # as often as three other layers
 VECTOR_ROWS: tuple[Row, ...] = (_dense, _dense, _vector_to_image)
 IMAGE_ROWS: tuple[Row, ...] = (
     _conv2d,
