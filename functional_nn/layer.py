@@ -200,11 +200,14 @@ class Layer(Value):
             try:
                 if is_leaf and (type(dy) not in ARRAYS or dy.shape != shape or dy.dtype != dtype):
                     raise unfit_cotangent(dy, shape, dtype)
-                dparams, dx = pullback(dy)
+                gradients = pullback(dy)
             except LayerError as error:
                 error.leave(layer=self.name)
                 raise
-            return (dparams if not self.fixed else {entry: dparams[entry] for entry in params}), dx
+            if not self.fixed:
+                return gradients
+            dparams, dx = gradients
+            return {entry: dparams[entry] for entry in params}, dx
 
         return y, checked
 
@@ -254,7 +257,8 @@ class Layer(Value):
             if unknown in self.moments:
                 remedy = "train the parameters that they were added to"
                 return StructureError(f"statistics serve inference and are not trained: {remedy}", (unknown,))
-        return wrong_names(params, names, f"expected {', '.join(sorted(names)) or 'no parameters'}")
+        nothing = "no parameters (a layer of your own names its parameters: Layer(..., parameters=))"
+        return wrong_names(params, names, f"expected {', '.join(sorted(names)) or nothing}")
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

@@ -1,8 +1,9 @@
-"""What a pullback must keep besides the numbers: inputs untouched, calls repeatable, shapes, dtypes and trees."""
+"""Check all that a pullback promises besides its numbers: inputs, repeated calls, shapes, dtypes and trees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from functional_nn import tree
 from functional_nn.keys import Key
 from functional_nn.layer import Layer
-from functional_nn.testing.problem import Point, Problem, gradient_leaves
-from functional_nn.testing.search import spread_signs
+from functional_nn.testing.case import natural_scale, spread_signs, usual_gradients
+from functional_nn.testing.problem import Point, Problem, gradient_leaves, within_domain
 from functional_nn.testing.verdict import GradientError, Verdict
 
 __all__ = ["check_contract", "check_opposite", "check_output", "check_without_dx"]
@@ -21,10 +22,10 @@ LOCKED = ("read-only", "not writeable")
 
 
 def check_contract(problem: Problem, rng: np.random.Generator) -> None:
-    """Raise `GradientError` unless the function and its pullback are pure; gradients are not checked here.
+    """Raise `GradientError` unless the function and its pullback are pure. The numbers are not checked here.
 
-    Inputs and cotangents are read-only copies and are compared afterwards; the pullback is called again after its first
-    gradients were overwritten and after the function was run elsewhere.
+    Inputs and cotangents are read-only copies, and are compared afterwards. The pullback is called a second time after
+    its first gradients were overwritten and the function was run at another point.
     """
     point = [_frozen(array) for array in problem.point]
     inputs = [(problem.path(leaf), array) for leaf, array in enumerate(point)]
@@ -43,8 +44,9 @@ def check_contract(problem: Problem, rng: np.random.Generator) -> None:
             gradient *= -3.0
     _run_elsewhere(problem, rng)
     second = pull(locked)
+    usual = usual_gradients(problem.point, trained, dy)
     for leaf, (gradient, again) in enumerate(zip(saved, second, strict=True)):
-        _same_gradient(problem.path(leaf), gradient, again)
+        _same_gradient(problem.path(leaf), gradient, again, usual[leaf])
     for output, before in zip((y, trained), outputs, strict=True):
         if not np.array_equal(output, before, equal_nan=True):
             message = "  An output changed when the function was called again: it hands out the same memory twice."
@@ -72,12 +74,13 @@ def check_without_dx(layer: Layer, params: Any, key: Key | None, problem: Proble
     params, x = tree.map(_frozen, params), _frozen(problem.point[-1])
     y, pullback = layer.vjp(params, x, key=key)
     dy = np.linspace(-1.0, 1.5, y.size, dtype=y.dtype).reshape(y.shape)
+    usual = usual_gradients(problem.point, y, dy)
     whole = gradient_leaves(layer.name, pullback(dy), params, problem.names, problem.point)
     without, shortened = layer.vjp(params, x, key=key, wrt_x=False)
     _same_output(layer.name, y, without)
     part = gradient_leaves(layer.name, shortened(dy), params, problem.names, problem.point, wrt_x=False)
     for leaf, gradient in enumerate(part):
-        worst = _difference(whole[leaf], gradient)
+        worst = _difference(whole[leaf], gradient, usual[leaf])
         if worst is not None:
             values = float(whole[leaf][worst]), float(gradient[worst])
             message = f"  With wrt_x=False the pullback gives {values[1]:.9g}, with wrt_x=True {values[0]:.9g}."
@@ -91,9 +94,9 @@ def check_opposite(problem: Problem, rng: np.random.Generator) -> None:
     """
     y, pull = problem.vjp(problem.point)
     dy = spread_signs(rng, y.shape).astype(y.dtype)
-    pairs = zip(pull(dy), pull(-dy), strict=True)
-    for leaf, (gradient, opposite) in enumerate(pairs):
-        worst = _difference(-gradient, opposite)
+    triples = zip(pull(dy), pull(-dy), usual_gradients(problem.point, y, dy), strict=True)
+    for leaf, (gradient, opposite, usual) in enumerate(triples):
+        worst = _difference(-gradient, opposite, usual)
         if worst is not None:
             values = float(-gradient[worst]), float(opposite[worst])
             message = (
@@ -115,19 +118,19 @@ def _guarded(
     point: Point,
     pullback: tuple[Callable[[np.ndarray], Any], np.ndarray] | None = None,
 ) -> Any:
-    """Call, and turn NumPy's refusal to write to a read-only array into a verdict that names the array."""
+    """Return `call()`; where it writes to a read-only array, raise the `GradientError` that names the array."""
     try:
         return call()
     except ValueError as error:
         if not any(text in str(error) for text in LOCKED):
             raise
         path = _written(problem, point, pullback)
-        message = f"  It writes to an array that it was given ({error}): work on a copy."
+        message = f"  It writes to one of its arguments ({error}): work on a copy."
         raise GradientError(Verdict.WRITTEN, message, path) from error
 
 
 def _written(problem: Problem, point: Point, pullback: tuple[Callable[[np.ndarray], Any], np.ndarray] | None) -> str:
-    """Find out which array is written, by handing out writable copies and looking at them afterwards."""
+    """Return the path of the array that is written: pass writable copies, and compare them afterwards."""
     loose = [array.copy(order="K") for array in point]
     dy = None
     try:
@@ -158,7 +161,7 @@ def _unchanged(inputs: list[tuple[str, np.ndarray]], kept: list[np.ndarray]) -> 
 
 
 def _same_output(name: str, y: np.ndarray, trained: Any) -> None:
-    """Raise unless both have one shape and one dtype, and are equal but for rounding."""
+    """Raise `GradientError` unless both outputs have one shape and dtype, and are equal but for rounding."""
     if not isinstance(trained, np.ndarray):
         message = f"  vjp's output is a {type(trained).__name__}, expected an array."
         raise GradientError(Verdict.TREE, message, f"{name}.y")
@@ -175,8 +178,8 @@ def _same_output(name: str, y: np.ndarray, trained: Any) -> None:
         raise GradientError(Verdict.OUTPUT, message, f"{name}.y", worst, *values)
 
 
-def _same_gradient(path: str, first: np.ndarray, second: np.ndarray) -> None:
-    worst = _difference(first, second)
+def _same_gradient(path: str, first: np.ndarray, second: np.ndarray, usual: float) -> None:
+    worst = _difference(first, second, usual)
     if worst is not None:
         message = (
             f"  Its first call gives {first[worst]:.9g} there, a second one with the same dy {second[worst]:.9g}.\n"
@@ -187,24 +190,38 @@ def _same_gradient(path: str, first: np.ndarray, second: np.ndarray) -> None:
         raise GradientError(Verdict.UNREPEATABLE, message, path, worst, *values)
 
 
-def _difference(a: np.ndarray, b: np.ndarray) -> tuple[int, ...] | None:
-    """The index where two arrays differ most, None if they are equal but for rounding."""
+def _difference(a: np.ndarray, b: np.ndarray, usual: float = 0.0) -> tuple[int, ...] | None:
+    """Return the index where two arrays differ most, None if they are equal but for rounding.
+
+    Rounding is that of the largest entry, or of an entry of size `usual` where the arrays are small because their terms
+    cancel.
+    """
     if np.array_equal(a, b, equal_nan=True):
         return None
     with np.errstate(invalid="ignore"):
         apart = np.where(a == b, 0.0, np.abs(a - b))  # equal infinities are equal
     apart = np.where(np.isnan(a) & np.isnan(b), 0.0, apart)
     size = float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a)))
-    if np.all(apart <= ROUNDING * float(np.finfo(a.dtype).eps) * size):
+    if np.all(apart <= ROUNDING * float(np.finfo(a.dtype).eps) * max(size, usual)):
         return None
     flat = int(np.argmax(np.where(np.isnan(apart), np.inf, apart)))
     return tuple(int(i) for i in np.unravel_index(flat, a.shape))
 
 
 def _run_elsewhere(problem: Problem, rng: np.random.Generator) -> None:
-    """Call everything at another point, so that what is kept outside of the closure is overwritten."""
-    other = [(array * 0.75 + 0.01 * rng.uniform(-1.0, 1.0, array.shape)).astype(array.dtype) for array in problem.point]
-    with np.errstate(all="ignore"):
-        problem.value(other)
-        y, pull = problem.vjp(other)
+    """Call everything at another point, which overwrites what the layer may keep outside of the pullback.
+
+    The nearer points are for functions whose domain ends near the point.
+    """
+
+    def run(point: Point) -> bool:
+        problem.value(point)
+        y, pull = problem.vjp(point)
         pull(np.ones_like(y))
+        return True
+
+    for distance in (0.25, 2.0**-8, 2.0**-20):
+        shifts = (distance * (1.0 + 0.04 * rng.uniform(-1.0, 1.0, array.shape)) for array in problem.point)
+        other = [(z - shift * natural_scale(z)).astype(z.dtype) for z, shift in zip(problem.point, shifts, strict=True)]
+        if within_domain(partial(run, other), outside=False):
+            return

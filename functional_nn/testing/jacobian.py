@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
+from functional_nn.testing.case import Case, Failure, line, natural_scale
 from functional_nn.testing.ladder import EPS, RESOLVED, SIGMAS, Status
-from functional_nn.testing.problem import Problem
-from functional_nn.testing.search import Case, Failure, Judge, check_finite, line, natural_scale
-from functional_nn.testing.taylor import FIRST
+from functional_nn.testing.problem import Problem, within_domain
+from functional_nn.testing.search import check_finite
+from functional_nn.testing.taylor import FIRST, Method
 
 __all__ = ["LIMIT", "entry_failures"]
 
 LIMIT = 4_000_000  # entries
 
 
-def entry_failures(problem: Problem, judge: Judge) -> Iterator[Failure]:
+def entry_failures(problem: Problem, method: Method) -> Iterator[Failure]:
     """Yield every entry of the Jacobian along which an error persists.
 
     Rows are pullbacks of one-hot cotangents, columns are differences by one entry of the point. Raises `ValueError`
@@ -36,9 +38,9 @@ def entry_failures(problem: Problem, judge: Judge) -> Iterator[Failure]:
             v = np.zeros_like(z)
             v.flat[i] = scale.flat[i]
             for j in _suspects(problem, leaf, v, jacobian[:, i] * scale.flat[i]):
-                found = judge(line(rows[j], leaf, v))
-                if found.status is Status.PERSISTS and found.finding:
-                    yield Failure(rows[j], leaf, v, found.finding)
+                outcome = method.probe(line(rows[j], leaf, v), thorough=True)
+                if outcome.status is Status.PERSISTS and outcome.finding:
+                    yield Failure(rows[j], leaf, v, outcome.finding)
 
 
 def _rows(problem: Problem, y: np.ndarray) -> list[Case]:
@@ -55,13 +57,14 @@ def _rows(problem: Problem, y: np.ndarray) -> list[Case]:
 
 
 def _suspects(problem: Problem, leaf: int, v: np.ndarray, claimed: np.ndarray) -> Iterator[int]:
-    """Yield the outputs whose claimed slope two steps do not confirm down to rounding."""
+    """Yield the outputs whose claimed slope is not confirmed, down to rounding, at two steps."""
     z = problem.point[leaf]
     confirmed = np.ones(claimed.shape, dtype=bool)
+    outside = np.full(claimed.shape, np.nan)
     for step in FIRST:
         with np.errstate(all="ignore"):
-            plus = problem.value(problem.moved(leaf, z + step * v)).ravel()
-            minus = problem.value(problem.moved(leaf, z - step * v)).ravel()
+            points = (problem.moved(leaf, np.asarray(z + t * v)) for t in (step, -step))
+            plus, minus = (within_domain(partial(problem.value, point), outside).ravel() for point in points)
             slopes = (plus - minus) / (2.0 * step)
             sizes = np.where(plus == minus, 0.0, (np.abs(plus) + np.abs(minus)) / 2.0) + np.abs(claimed)
             noise = EPS * sizes / (2.0 * step) + 8.0 * EPS * (np.abs(claimed) + np.abs(slopes))

@@ -1,8 +1,9 @@
-"""Judge a ladder: what the errors of a claimed slope do as the step shrinks, and what that means.
+"""Decide what the errors of a claimed slope at falling steps, a ladder, say about it.
 
-With the right derivative the error falls until only rounding is left, which is measured on the ladder. An error that
-stays the same over three steps and down to where rounding would hide it is a wrong derivative or a kink at the very
-point. An error that appears only as the step shrinks, and moves the values by no more than rounding does, is rounding.
+With the right derivative the error falls until only rounding is left; how large that is can be read off the ladder. An
+error that stays the same over three steps and more, down to where rounding would hide it, is a wrong derivative, or
+there is a kink at the point. An error that appears only as the step shrinks, and that moves the values by no more than
+rounding does, is rounding.
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["EPS", "RESOLVED", "SIGMAS", "Finding", "Probe", "Sample", "Status", "confirm", "judge", "norm"]
+__all__ = [
+    "EPS",
+    "NO_SLOPE",
+    "RESOLVED",
+    "SIGMAS",
+    "Finding",
+    "Outcome",
+    "Sample",
+    "Status",
+    "assess",
+    "confirm",
+    "norm",
+]
 
 EPS = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
@@ -25,6 +38,8 @@ RESOLVED = 5e-4  # so that 1 % of one typical entry's share in the slope is visi
 SHORT = 0.01 * EPS32 / EPS  # rounding this far above float64's is float32's
 LOOSE = 1e3  # rounding this far above float64's is not the outputs' own: digits cancel within the function
 ROUGH = 32.0 * EPS32  # the largest part of the values that rounding may be, if something computes in float32
+NEGLIGIBLE = 2.0**-20  # part of the error at the largest step to which an error must fall
+NO_SLOPE = 1e-9  # of the outputs, for a move by an entry's own size: below, there may be rounding and no slope
 PLATEAU = 3  # steps, over which the step falls by 16
 
 
@@ -35,21 +50,23 @@ def norm(array: np.ndarray) -> float:
 
 
 class Status(Enum):
-    """What a ladder shows: only the second is a wrong derivative, or a kink."""
+    """What a ladder shows. Only PERSISTS means a wrong derivative or a kink."""
 
     RIGHT = "the error falls until only rounding is left"
     PERSISTS = "the error stays as the step shrinks"
     COARSE = "the error falls, but rounding hides the last of it"
     FLAT = "the function does not change measurably"
+    OUTSIDE = "the function has no finite values beside the point"
     NOISY = "rounding hides the slope"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one step measures.
+    """What is measured with one step.
 
-    `slope`: the central difference; `bend`: half the jump between the one-sided slopes; `size`: of the values that are
-    rounded; `rounding`: what to expect of it in the difference of two values; `own`: that in the slope at any step.
+    - `slope`: the central difference; `bend`: half the difference between the slopes on the two sides.
+    - `size`: the size of the values that are rounded; `rounding`: what to expect of it in a difference of two values.
+    - `own`: the rounding in the slope that does not depend on the step, such as that of the claimed slope.
     """
 
     step: float
@@ -60,16 +77,18 @@ class Sample:
     own: float
 
     def noise(self, excess: float = 1.0) -> float:
-        """The rounding in the slope if that of the values is `excess` times the expected."""
+        """Return the rounding in the slope if the values carry `excess` times the expected rounding."""
         return excess * self.rounding / (2.0 * self.step) + self.own
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An error that stays: the step that shows it best, the error there, and between which steps it stays.
+    """An error that stays as the step shrinks.
 
-    `kink`: the one-sided slopes keep apart as the step shrinks, so the line bends at 0 itself. `exact`: it was measured
-    by one step that leaves no error.
+    - `best`: what was measured with the step that shows the error best; `error`: the error there.
+    - `widest`, `narrowest`: the largest and the smallest step at which the error stays.
+    - `kink`: whether the slopes on the two sides stay different, so that the function has a kink at the point.
+    - `exact`: whether the slope was measured by a complex step, which leaves no error of its own.
     """
 
     best: Sample
@@ -81,8 +100,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Probe:
-    """The outcome of a line: a finding where the error persists, a bound for it where the slope is right."""
+class Outcome:
+    """What checking a line gives: the finding if the error persists, a bound for the error if the slope is right."""
 
     status: Status
     finding: Finding | None = None
@@ -91,7 +110,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Samples at falling steps, the errors of the claimed slope, and the rounding in them."""
+    """Samples at falling steps, the errors of the claimed slope at each, and the rounding in each slope."""
 
     samples: Sequence[Sample]
     errors: Sequence[float]
@@ -103,8 +122,8 @@ class Ladder:
         return abs(self.errors[k]) > SIGMAS * self.noises[k]
 
 
-def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Probe | None:
-    """Return that a slope is right if two samples show it, else None.
+def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Outcome | None:
+    """Return the outcome RIGHT if two samples show that a slope is right, else None.
 
     The smaller step must agree down to rounding, the larger too or with an error that falls with the step.
     """
@@ -114,39 +133,51 @@ def confirm(samples: Sequence[Sample], claimed: float, typical: float) -> Probe 
         return None
     if wide_error > SIGMAS * wide.noise() and wide_error < 4.0 * error:
         return None
-    return Probe(Status.RIGHT, bound=2.0 * SIGMAS * narrow.noise())
+    return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * narrow.noise())
 
 
-def judge(samples: Sequence[Sample], claimed: float, typical: float) -> Probe:
+def assess(samples: Sequence[Sample], claimed: float, typical: float) -> Outcome:
     """Return what samples at steps that fall by 4 say about a claimed slope.
 
     `typical` is the share that one typical entry has in the slope, which must not be hidden by rounding.
     """
     samples = [sample for sample in samples if math.isfinite(sample.slope)]
     if len(samples) < PLATEAU:
-        return Probe(Status.FLAT)
+        return Outcome(Status.OUTSIDE)
     excess = _rounding_excess(samples)
     noises = [sample.noise(excess) for sample in samples]
     ladder = Ladder(samples, [sample.slope - claimed for sample in samples], noises, typical)
     plateau = _plateau(ladder)
     if plateau is not None and not _vanishes(ladder, plateau[1]):
-        return _persistent(ladder, *plateau)
+        outcome = _persistent(ladder, *plateau)
+    elif _falls_without_end(ladder):
+        outcome = Outcome(Status.RIGHT, bound=2.0 * abs(ladder.errors[-1]))
+    else:
+        outcome = _by_rounding(ladder, excess)
+    if outcome.status is Status.NOISY and (negligible := _negligible(ladder, claimed)) is not None:
+        return Outcome(Status.RIGHT, bound=negligible)
+    return outcome
+
+
+def _by_rounding(ladder: Ladder, excess: float) -> Outcome:
+    """Decide where no error stays: is there a step at which rounding is small and the error no more than rounding?"""
+    samples, noises, typical = ladder.samples, ladder.noises, ladder.typical
     if excess >= SHORT:
-        return Probe(Status.NOISY)
+        return Outcome(Status.NOISY)
     steps = range(len(samples))
     agreeing = [noises[k] for k in steps if noises[k] <= RESOLVED * typical and not ladder.visible(k)]
     if agreeing:
-        return Probe(Status.RIGHT, bound=2.0 * SIGMAS * min(agreeing))
+        return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * min(agreeing))
     if excess >= LOOSE:
-        return Probe(Status.NOISY)
-    return Probe(Status.COARSE if any(ladder.visible(k) for k in steps) else Status.FLAT)
+        return Outcome(Status.NOISY)
+    return Outcome(Status.COARSE if any(ladder.visible(k) for k in steps) else Status.FLAT)
 
 
 def _rounding_excess(samples: Sequence[Sample]) -> float:
-    """How many times the rounding expected from the sizes of the values is exceeded, at least 1.
+    """Return how many times more rounding there is than the sizes of the values let expect, at least 1.
 
-    Four times the difference at a quarter of the step, less the difference, leaves no linear part; at the ladder's
-    small end the cubic part is nothing, and what remains is rounding, sqrt(17) times that of one difference.
+    Let d(h) = f(h) - f(-h). In 4 d(h / 4) - d(h) the linear terms cancel, and at the smallest steps of the ladder the
+    cubic terms are negligible. What remains is rounding, sqrt(17) times that of one difference.
     """
     excesses = []
     for wide, narrow in pairwise(samples[-5:]):
@@ -157,7 +188,7 @@ def _rounding_excess(samples: Sequence[Sample]) -> float:
 
 
 def _plateau(ladder: Ladder) -> tuple[int, int] | None:
-    """The first and last of at least three visible errors in a row that are equal but for a factor of two."""
+    """Return the first and last of the visible errors in a row, three or more, that agree to a factor of two."""
     errors = ladder.errors
     for last in range(len(errors) - 1, PLATEAU - 2, -1):
         first = last
@@ -168,45 +199,75 @@ def _plateau(ladder: Ladder) -> tuple[int, int] | None:
     return None
 
 
+def _negligible(ladder: Ladder, claimed: float) -> float | None:
+    """Return a bound for the slopes, the claimed one too, if they are negligible beside the outputs, else None.
+
+    A bias before a norm changes nothing, and where the norm enlarges rounding its slope looks like noise.
+    """
+    wide = ladder.samples[:PLATEAU]
+    bound = NO_SLOPE * max(sample.size for sample in wide)
+    return bound if max(abs(claimed), *(abs(sample.slope) for sample in wide)) <= bound else None
+
+
+def _falls_without_end(ladder: Ladder) -> bool:
+    """Whether the error falls with every step in the ladder's lower half, until it is negligible.
+
+    It does so where the second derivative jumps: for x|x| at 0 the error equals the step, and rounding never shows.
+    """
+    errors = ladder.errors[len(ladder.errors) // 2 :]
+    falls = all(0.0 < abs(narrow) <= 0.6 * abs(wide) for wide, narrow in pairwise(errors))
+    return falls and abs(errors[-1]) <= max(RESOLVED * ladder.typical, NEGLIGIBLE * abs(ladder.errors[0]))
+
+
 def _vanishes(ladder: Ladder, last: int) -> bool:
-    """Whether the error of a plateau is gone at a smaller step where rounding would not hide it: a kink was passed."""
+    """Whether the error is gone at smaller steps, where rounding would not hide it: the larger steps passed a kink."""
     half = abs(ladder.errors[last]) / 2.0
     return any(SIGMAS * ladder.noises[k] < half and not ladder.visible(k) for k in range(last + 1, len(ladder.errors)))
 
 
-def _persistent(ladder: Ladder, first: int, last: int) -> Probe:
+def _persistent(ladder: Ladder, first: int, last: int) -> Outcome:
     samples, errors = ladder.samples, ladder.errors
     if _unsettled(ladder, last):
-        return Probe(Status.NOISY)
-    half, wider = abs(errors[last]) / 2.0, range(max(first - 4, 1), first)
-    if any(abs(errors[k]) < half and abs(errors[k - 1]) < half for k in wider):
-        amplitude = 2.0 * samples[first].step * abs(errors[first])
-        largest = max(sample.size for sample in samples)
-        if amplitude <= ROUGH * largest:
-            return _roughness(ladder, first, amplitude, largest)
+        return Outcome(Status.NOISY)
+    settled = _last_settled(errors, first, abs(errors[last]) / 2.0)
+    if settled is not None:
+        amplitude = max(2.0 * samples[k].step * abs(errors[k]) for k in range(settled + 1, first + 1))
+        near = (sample.size for sample in samples if sample.step <= 1.0)  # beyond, values may grow without limit
+        size = max(near, default=0.0)
+        if amplitude <= ROUGH * size:
+            return _roughness(ladder, settled, amplitude, size)
     narrow, wide = abs(samples[last].bend), abs(samples[last - PLATEAU + 1].bend)
     middle = (first + last) // 2
     kink = narrow > SIGMAS * ladder.noises[last] and wide / 4.0 < narrow < 4.0 * wide  # 1/16 if smooth, 16 if rounding
     finding = Finding(samples[middle], errors[middle], samples[first].step, samples[last].step, kink)
-    return Probe(Status.PERSISTS, finding)
+    return Outcome(Status.PERSISTS, finding)
+
+
+def _last_settled(errors: Sequence[float], first: int, half: float) -> int | None:
+    """Return the second of the last two steps above a plateau whose errors are both below `half`, None without such."""
+    settled = [k for k in range(1, first) if abs(errors[k]) < half and abs(errors[k - 1]) < half]
+    return settled[-1] if settled else None
 
 
 def _unsettled(ladder: Ladder, last: int) -> bool:
-    """Whether the measured slope still changes with the step: then it says nothing about the claimed one."""
+    """Whether the measured slope still changes with the step, and by as much as it differs from the claimed one."""
     before, after = ladder.samples[last - 1], ladder.samples[last]
     noise = EPS * (before.size / before.step + after.size / after.step)
-    return abs(after.slope - before.slope) > SIGMAS * noise + max(abs(after.slope), abs(before.slope)) / 2.0
+    change = abs(after.slope - before.slope)
+    largest = max(abs(after.slope), abs(before.slope), abs(ladder.errors[last]))
+    return change > SIGMAS * noise + largest / 2.0
 
 
-def _roughness(ladder: Ladder, first: int, amplitude: float, largest: float) -> Probe:
-    """Judge by the steps above a plateau at the ladder's small end, where rounded values stand still or jump.
+def _roughness(ladder: Ladder, settled: int, amplitude: float, size: float) -> Outcome:
+    """Decide by the larger steps, because at the smaller ones the values stand still or jump.
 
-    So does a difference of nearly equal numbers within the function: `amplitude` is how far its values are off.
+    They do so in a function that rounds to float32 inside, or that subtracts nearly equal numbers. `amplitude` is by
+    how much its values are off.
     """
-    if amplitude >= SHORT * EPS * largest:
-        return Probe(Status.NOISY)
-    for k in range(first):
+    if amplitude >= SHORT * EPS * size:
+        return Outcome(Status.NOISY)
+    for k in range(settled + 1):
         noise = amplitude / (2.0 * ladder.samples[k].step)
         if noise <= RESOLVED * ladder.typical and abs(ladder.errors[k]) <= SIGMAS * noise:
-            return Probe(Status.RIGHT, bound=2.0 * SIGMAS * noise)
-    return Probe(Status.FLAT if amplitude <= LOOSE * EPS * largest else Status.NOISY)
+            return Outcome(Status.RIGHT, bound=2.0 * SIGMAS * noise)
+    return Outcome(Status.FLAT if amplitude <= LOOSE * EPS * size else Status.NOISY)

@@ -1,10 +1,10 @@
-"""The one form in which layers and losses are checked: a function of a list of arrays and its claimed pullback."""
+"""The form in which layers and losses are checked: a function of a list of arrays, and its claimed pullback."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from functional_nn.layer import FLOATS, Layer
 from functional_nn.loss import Loss
 from functional_nn.testing.verdict import GradientError, Verdict
 
-__all__ = ["Point", "Problem", "of_layer", "of_loss"]
+__all__ = ["Point", "Problem", "of_layer", "of_loss", "within_domain"]
 
+T = TypeVar("T")
 Point = list[np.ndarray]
 Pull = Callable[[np.ndarray], Point]
 
@@ -102,6 +103,17 @@ def of_loss(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> Problem:
         return as_array(y), pull
 
     return Problem(loss.name, ("outputs",), [outputs], value, vjp, (("targets", targets),))
+
+
+def within_domain(call: Callable[[], T], outside: T) -> T:
+    """Return `call()`, or `outside` where it raises, as it may at a moved point outside of the function's domain."""
+    try:
+        with np.errstate(all="ignore"):
+            return call()
+    except (GradientError, MemoryError):
+        raise
+    except Exception:
+        return outside
 
 
 def check_arrays(name: str, names: tuple[str, ...], arrays: list[Any]) -> None:

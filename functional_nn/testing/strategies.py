@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn import layers, tree
-from functional_nn.compose import branch, residual, serial
+from functional_nn import tree
 from functional_nn.layer import Layer, Params, Shape
+from functional_nn.testing.networks import draw_network
 
 try:
     from hypothesis import strategies as st
@@ -43,11 +43,7 @@ __all__ = [
 # a failing example shows the layer as its constructor's call; hypothesis would print the fields of any dataclass
 pretty.for_type_by_name(Layer.__module__, Layer.__name__, lambda layer, printer, cycle: printer.text(repr(layer)))
 
-Draw = Callable[..., Any]
-
 AWAY = 1e-3  # how far kink-free inputs stay from 0, and tie-free ones from each other
-SMOOTH = (layers.sigmoid, layers.tanh, layers.silu, layers.softplus, layers.scaled_tanh, layers.asinh_unit)
-KINKED = (layers.relu, layers.leaky_relu(0.1))
 
 
 def vector_shapes(max_features: int = 8) -> st.SearchStrategy[Shape]:
@@ -113,84 +109,17 @@ def probabilities(n: int, classes: int, dtype: Any = np.float64) -> st.SearchStr
     return _generators().map(lambda rng: rng.dirichlet(np.ones(classes), size=n).astype(dtype))
 
 
-def networks(input_shape: Shape, *, max_parts: int = 4, nesting: int = 1) -> st.SearchStrategy[Layer]:
+def networks(
+    input_shape: Shape, *, max_parts: int = 4, nesting: int = 1, keyed: bool = False
+) -> st.SearchStrategy[Layer]:
     """Networks for inputs of `input_shape`: up to `max_parts` layers in series, each fitting the one before.
 
     The layers are those of `functional_nn.layers`; up to `nesting` levels deep also residual blocks, with and without a
-    shortcut, and branches of such networks.
+    shortcut, and branches of such networks. `keyed`: batch norm and dropout too, which draw or compute something else
+    in training than in inference: check such a network with `check_vjp(..., key=0)`, on two examples or more.
+    Embeddings look up fixed numbers, and their rows are added to the input.
     """
-    return st.composite(_draw_network)(input_shape, max_parts, nesting)
-
-
-def _draw_network(draw: Draw, shape: Shape, max_parts: int, nesting: int) -> Layer:
-    parts = {}
-    for i in range(draw(st.integers(1, max_parts))):
-        kinds: list[Callable[[Draw, Shape], Layer]] = [
-            _draw_activation,
-            _draw_dense if len(shape) == 1 else _draw_image_layer,
-        ]
-        if nesting:
-            kinds += [_draw_residual(max_parts, nesting), _draw_branch(max_parts, nesting)]
-        parts[f"l{i}"] = draw(st.sampled_from(kinds))(draw, shape)
-        shape = parts[f"l{i}"].output_shape(shape)
-    return serial(**parts)
-
-
-def _draw_activation(draw: Draw, shape: Shape) -> Layer:
-    layer: Layer = draw(st.sampled_from((*SMOOTH, *KINKED)))
-    return layer
-
-
-def _draw_dense(draw: Draw, shape: Shape) -> Layer:
-    return layers.dense(draw(st.integers(1, 6)))
-
-
-def _draw_image_layer(draw: Draw, shape: Shape) -> Layer:
-    side = min(shape[0], shape[1], 3)
-    window, stride = draw(st.integers(1, side)), draw(st.integers(1, 2))
-    kinds = {
-        "conv2d": lambda: layers.conv2d(
-            draw(st.integers(1, 3)), window, stride=stride, padding=draw(st.integers(0, 1))
-        ),
-        "max_pool": lambda: layers.max_pool(window, stride=stride),
-        "avg_pool": lambda: layers.avg_pool(window, stride=stride),
-        "zero_pad": lambda: layers.zero_pad(((draw(st.integers(0, 1)), 0), (1, draw(st.integers(0, 1))))),
-        "flatten": layers.flatten,
-    }
-    return kinds[draw(st.sampled_from(list(kinds)))]()
-
-
-def _draw_residual(max_parts: int, nesting: int) -> Callable[[Draw, Shape], Layer]:
-    def draw_residual(draw: Draw, shape: Shape) -> Layer:
-        body = _draw_network(draw, shape, max_parts, nesting - 1)
-        goal = body.output_shape(shape)
-        if goal == shape and draw(st.booleans()):
-            return residual(body)
-        shortcut = _bridge(shape, goal)
-        return residual(_draw_activation(draw, shape)) if shortcut is None else residual(body, shortcut)
-
-    return draw_residual
-
-
-def _draw_branch(max_parts: int, nesting: int) -> Callable[[Draw, Shape], Layer]:
-    def draw_branch(draw: Draw, shape: Shape) -> Layer:
-        left = _draw_network(draw, shape, max_parts, nesting - 1)
-        goal = left.output_shape(shape)
-        right = _bridge(shape, (*goal[:-1], draw(st.integers(1, 3))))
-        return branch(left=left) if right is None else branch(left=left, right=right)
-
-    return draw_branch
-
-
-def _bridge(shape: Shape, goal: Shape) -> Layer | None:
-    """Return a layer that leads from one shape to another, None where a single one cannot."""
-    if len(shape) == len(goal) == 1:
-        return layers.dense(goal[0])
-    if len(shape) == len(goal) == 3 and goal[0] <= shape[0] and goal[1] <= shape[1]:
-        return layers.conv2d(goal[2], (shape[0] - goal[0] + 1, shape[1] - goal[1] + 1))
-    if len(goal) == 1:
-        return serial(flat=layers.flatten(), out=layers.dense(goal[0]))
-    return None
+    return st.composite(draw_network)(st, input_shape, max_parts, nesting, keyed)
 
 
 def _arrays(

@@ -1,4 +1,4 @@
-"""What a gradient check can find, and the one error that reports it."""
+"""What a gradient check can find, and the error that it raises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Index = tuple[int, ...]
 
 
 class Verdict(StrEnum):
-    """The eight things that a check can find; each compares equal to its text."""
+    """The kinds of fault that a check can find; each compares equal to its text."""
 
     WRONG = "wrong derivative"
     KINK = "kink within the step"
@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     UNREPEATABLE = "pullback not repeatable"
     TREE = "tree or shape differs"
     OUTPUT = "vjp's output is not apply's"
+    NOT_FINITE = "not finite"
 
 
 class GradientError(AssertionError):
@@ -64,23 +65,3 @@ class GradientError(AssertionError):
 def place(path: str, index: Index | None) -> str:
     """Return `conv.w[2, 1]` for the path `conv.w` and the index `(2, 1)`."""
     return f"{path}[{', '.join(map(str, index))}]" if index else path
-
-
-def ratio_hint(expected: float, got: float, batch: int) -> str:
-    """Return what commonly gives this ratio of a wrong derivative to the right one, or an empty string."""
-    if got == 0.0:
-        return "The pullback gives exactly zero there: is a term or the whole gradient left out, or a mask wrong?"
-    if expected == 0.0:
-        return "The function does not depend on this entry, but the pullback says it does."
-    known = {
-        -1.0: "It has the right size and the wrong sign.",
-        2.0: "It is twice too large: is it counted twice, or is a factor 1/2 missing?",
-        0.5: "It is half as large as it should be.",
-    }
-    if batch > 2:
-        known[1.0 / batch] = f"It is {batch} times too small, the batch's size: is it a mean where a sum belongs?"
-        known[float(batch)] = f"It is {batch} times too large, the batch's size: is it a sum where a mean belongs?"
-    for ratio, hint in known.items():
-        if abs(got / expected / ratio - 1.0) < 1e-4:
-            return hint
-    return f"It is {got / expected:.6g} times what it should be."

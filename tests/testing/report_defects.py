@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from functional_nn import Layer
-from functional_nn.losses import Loss
+from functional_nn.loss import Loss
 from tests.testing.toys import elementwise, with_pullback
 
 
@@ -71,6 +71,7 @@ def convolution(gradients):
         apply=lambda params, x: correlate(x, params["w"], params["b"]),
         vjp=vjp,
         output_shape=lambda shape: (shape[0] - 2, shape[1] - 2, 4),
+        parameters=("w", "b"),
     )
 
 
@@ -134,7 +135,7 @@ def perceptron(hidden_cotangent):
 
         return a1 @ params["w2"], pullback
 
-    return Layer("perceptron", apply=apply, vjp=vjp, output_shape=lambda shape: (3,))
+    return Layer("perceptron", apply=apply, vjp=vjp, output_shape=lambda shape: (3,), parameters=("w1", "w2"))
 
 
 def cross_entropy(probabilities, doutputs):
@@ -147,7 +148,7 @@ def cross_entropy(probabilities, doutputs):
         one_hot = np.eye(outputs.shape[1])[targets]
         return value(outputs, targets), lambda dvalue: dvalue * doutputs(outputs, one_hot) / len(outputs)
 
-    return Loss("cross_entropy", value, vjp)
+    return Loss("cross_entropy", apply=value, vjp=vjp)
 
 
 def double_softmax(x):

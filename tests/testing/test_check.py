@@ -66,7 +66,7 @@ def test_path_of_a_parameter_is_dotted():
         return y, wrong
 
     params = {"w": RNG.standard_normal((4, 3)), "b": np.zeros(3)}
-    bad = Layer("dense", apply=dense.apply, vjp=vjp, init=dense.init, output_shape=dense.output_shape)
+    bad = dense.replace(vjp=vjp)
     assert verdict(bad, params=params).place == "dense.w[2, 1]"
 
 

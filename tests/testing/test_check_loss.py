@@ -1,14 +1,12 @@
 """Losses are checked as layers are: right ones pass, wrong ones are named by their outputs' entry."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_nn import losses
-from functional_nn.losses import Loss
+from functional_nn.loss import Loss
 from functional_nn.testing import GradientError, check_loss, strategies
 from tests.testing.toys import normal
 
@@ -22,10 +20,10 @@ def squared(value=lambda error: float((error**2).mean()), gradient=lambda error:
         error = outputs - targets
         return value(error), lambda dvalue: dvalue * gradient(error)
 
-    return Loss("squared", lambda outputs, targets: value(outputs - targets), vjp)
+    return Loss("squared", apply=lambda outputs, targets: value(outputs - targets), vjp=vjp)
 
 
-def found(loss, outputs=OUTPUTS, targets=ROWS, **options):
+def error_of(loss, outputs=OUTPUTS, targets=ROWS, **options):
     with pytest.raises(GradientError) as caught:
         check_loss(loss, outputs, targets, **options)
     return caught.value
@@ -57,7 +55,7 @@ def test_confident_outputs_pass(size):
     ids=["sum for mean", "sign", "1 %", "transposed", "zero"],
 )
 def test_wrong_gradients_are_found(gradient):
-    error = found(squared(gradient=gradient))
+    error = error_of(squared(gradient=gradient))
     assert (error.verdict, error.path) == ("wrong derivative", "squared.outputs")
     check_loss(squared(), OUTPUTS, ROWS)
 
@@ -68,26 +66,26 @@ def test_one_wrong_entry_is_named():
         doutputs[2, 1] *= 1.01
         return doutputs
 
-    assert found(squared(gradient=gradient)).place == "squared.outputs[2, 1]"
-    assert found(squared(gradient=gradient), full=True).place == "squared.outputs[2, 1]"
+    assert error_of(squared(gradient=gradient)).place == "squared.outputs[2, 1]"
+    assert error_of(squared(gradient=gradient), full=True).place == "squared.outputs[2, 1]"
 
 
 def test_a_pullback_that_ignores_its_argument_is_found():
     right = squared()
-    stubborn = dataclasses.replace(right, vjp=lambda o, t: (right.apply(o, t), lambda dvalue: 2.0 * (o - t) / o.size))
-    assert found(stubborn).verdict == "wrong derivative"
+    stubborn = right.replace(vjp=lambda o, t: (right.apply(o, t), lambda dvalue: 2.0 * (o - t) / o.size))
+    assert error_of(stubborn).verdict == "wrong derivative"
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.array])
 def test_values_that_are_no_python_floats_are_a_changed_dtype(kind):
-    error = found(squared(value=lambda error: kind((error**2).mean())))
+    error = error_of(squared(value=lambda error: kind((error**2).mean())))
     assert (error.verdict, error.path) == ("dtype changed", "squared.y")
 
 
 def test_a_value_that_is_not_applys_is_found():
     right = squared()
-    other = dataclasses.replace(right, apply=lambda o, t: 2.0 * right.apply(o, t))
-    assert found(other).verdict == "vjp's output is not apply's"
+    other = right.replace(apply=lambda o, t: 2.0 * right.apply(o, t))
+    assert error_of(other).verdict == "vjp's output is not apply's"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +97,7 @@ def test_a_value_that_is_not_applys_is_found():
     ],
 )
 def test_gradients_of_another_shape_or_dtype_are_found(gradient, verdict):
-    assert found(squared(gradient=gradient)).verdict == verdict
+    assert error_of(squared(gradient=gradient)).verdict == verdict
 
 
 def test_written_outputs_and_targets_are_named():
@@ -114,8 +112,8 @@ def test_written_outputs_and_targets_are_named():
         return right.vjp(outputs, targets)
 
     kept = ROWS.copy()
-    assert found(dataclasses.replace(right, vjp=write_outputs)).path == "squared.outputs"
-    error = found(dataclasses.replace(right, vjp=write_targets))
+    assert error_of(right.replace(vjp=write_outputs)).path == "squared.outputs"
+    error = error_of(right.replace(vjp=write_targets))
     assert (error.verdict, error.path) == ("input written", "squared.targets")
     np.testing.assert_array_equal(ROWS, kept)
 
@@ -126,5 +124,5 @@ def test_a_kink_of_a_loss_is_told_from_a_wrong_derivative():
     equal = ROWS.copy()
     equal[1, 1] = OUTPUTS[1, 1]
     shifted = squared(lambda error: float(np.abs(error).mean()), lambda error: np.where(error < 0, -1, 1) / error.size)
-    error = found(shifted, targets=equal)
+    error = error_of(shifted, targets=equal)
     assert (error.verdict, error.place) == ("kink within the step", "squared.outputs[1, 1]")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from functional_nn.losses import Loss
+from functional_nn.loss import Loss
 from functional_nn.testing import GradientError, check_loss, check_vjp
 from tests.testing.report_defects import DEFECTS
 

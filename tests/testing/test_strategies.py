@@ -5,13 +5,17 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import find, given
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 from functional_nn import Layer, layers, tree
 from functional_nn.testing import check_vjp, strategies
+from functional_nn.testing.networks import shifted_by_rows
+from tests.testing.toys import normal
 
 shapes = st.one_of(strategies.vector_shapes(), strategies.image_shapes())
+UNSHRUNK = settings(max_examples=5_000, phases=[Phase.generate])
 inputs = st.sampled_from([strategies.batches, strategies.kink_free, strategies.tie_free])
 
 
@@ -59,23 +63,53 @@ def test_parameters_have_the_layers_tree_and_biases_that_are_not_zero(data, dtyp
     assert (params["b"] != 0.0).all()
 
 
-@given(st.data())
-def test_networks_fit_their_input(data):
+@given(st.data(), st.booleans())
+def test_networks_fit_their_input(data, keyed):
     shape = data.draw(shapes)
-    network = data.draw(strategies.networks(shape))
-    x = data.draw(strategies.batches(shape))
-    y = network.apply(data.draw(strategies.params(network, shape)), x)
+    network = data.draw(strategies.networks(shape, keyed=keyed))
+    x = data.draw(strategies.batches(shape, min_size=2))
+    y, _ = network.vjp(data.draw(strategies.params(network, shape)), x, key=0)
     assert y.shape == (len(x), *network.output_shape(shape))
 
 
-@pytest.mark.parametrize(
-    "name", ["residual", "branch", "conv2d", "max_pool", "avg_pool", "zero_pad", "flatten", "relu"]
-)
-def test_networks_hold_every_kind_of_layer(name):
-    def holds(layer: Layer) -> bool:
-        return layer.name == name or any(holds(part) for _, part in layer.parts)
+def holds(name):
+    def occurs_in(layer: Layer) -> bool:
+        return layer.name == name or any(occurs_in(part) for _, part in layer.parts)
 
-    assert holds(find(strategies.networks((5, 5, 2)), holds))
+    return occurs_in
+
+
+@pytest.mark.parametrize("name", ["residual", "branch", *layers.__all__])
+def test_networks_hold_every_public_layer(name):
+    inputs = st.sampled_from([(5,), (4, 5, 2)])
+    drawn = inputs.flatmap(lambda shape: strategies.networks(shape, max_parts=2, nesting=1, keyed=True))
+    assert find(drawn, holds(name), settings=UNSHRUNK)
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "dropout"])
+def test_networks_hold_layers_that_need_a_key_only_where_asked_for(name):
+    with pytest.raises(NoSuchExample):
+        find(strategies.networks((4, 5, 2)), holds(name), settings=settings(UNSHRUNK, max_examples=200))
+
+
+@pytest.mark.parametrize("argument", ["groups", "dilation", "stride", "padding"])
+def test_convolutions_are_drawn_with_every_argument(argument):
+    def convolves_with_it(layer: Layer) -> bool:
+        if layer.name == "conv2d":
+            return f"{argument}=" in repr(layer)
+        return any(convolves_with_it(part) for _, part in layer.parts)
+
+    assert find(strategies.networks((5, 5, 2)), convolves_with_it, settings=UNSHRUNK)
+
+
+def test_rows_that_an_embedding_looks_up_are_added_to_the_input():
+    layer, w = shifted_by_rows(3, np.array([2, 0])), np.array([[1.0], [2.0], [3.0]])
+    y, pullback = layer.vjp({"w": w}, np.array([[[10.0], [20.0]], [[30.0], [40.0]]]))
+    np.testing.assert_array_equal(y, [[[13.0], [21.0]], [[33.0], [41.0]]])
+    dparams, dx = pullback(np.array([[[1.0], [2.0]], [[4.0], [8.0]]]))
+    np.testing.assert_array_equal(dparams["w"], [[10.0], [0.0], [5.0]])
+    np.testing.assert_array_equal(dx, [[[1.0], [2.0]], [[4.0], [8.0]]])
+    check_vjp(layer, {"w": normal(3, 4)}, normal(5, 2, 4))
 
 
 @given(st.data())

@@ -32,7 +32,7 @@ def affine(d_out, mistake=lambda dw, db, dx: (dw, db, dx)):
 
         return apply(params, x), pullback
 
-    return Layer("affine", apply=apply, vjp=vjp, output_shape=lambda shape: (d_out,))
+    return Layer("affine", apply=apply, vjp=vjp, output_shape=lambda shape: (d_out,), parameters=("w", "b"))
 
 
 def affine_point(n, d_in, d_out, seed=0):

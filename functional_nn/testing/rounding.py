@@ -1,0 +1,128 @@
+"""Tell a wrong derivative from the rounding of a right one.
+
+A gradient is a sum of terms, and where the terms cancel its rounding is that of the terms: the gradient of a bias
+before a batch norm is a sum of exactly 0, and what a pullback gives for it is rounding alone. Nothing outside of the
+function shows the terms themselves. Their rounding shows when the error is measured again at points that differ by a
+few hundred units in the last place: a wrong derivative is wrong there by the same amount, and rounding is drawn anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from functional_nn.testing.case import Case, Failure, line, natural_scale, spread_signs
+from functional_nn.testing.ladder import EPS, NO_SLOPE, RESOLVED, norm
+from functional_nn.testing.problem import Point, within_domain
+from functional_nn.testing.taylor import Method
+
+__all__ = ["Nearby", "below_last_digit", "measure_nearby"]
+
+NUDGE = 2.0**-44  # relative: 256 units in the last place scramble all that is rounded, and change nothing else
+SYSTEMATIC = 100.0 * EPS  # of the outputs: below, a slope is rounding even if it is the same at every point
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """A failing direction measured again at points next to the point.
+
+    - `error`: the measured less the claimed slope at the point; `errors`: that at each of the others.
+    - `largest`: the largest slope, measured or claimed, at any of them and at the point itself.
+    - `outputs`: the size of the outputs that the direction changes; `terms`: the largest change of <dy, y> that any
+      array of the point makes in proportion to its size. Both in the unit of `largest`.
+    """
+
+    failure: Failure
+    error: float
+    errors: np.ndarray
+    largest: float
+    outputs: float
+    terms: float
+
+    @property
+    def persists(self) -> bool:
+        """Whether the error is the same at every point, but for a factor of two."""
+        ratios = self.errors / self.error
+        return bool((ratios > 0.5).all())
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether the error is there at the point alone."""
+        return bool((np.abs(self.errors) < abs(self.error) / 8.0).all())
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether the slope is 0 and the claimed one is 0 too, but for the rounding of terms that cancel."""
+        limit = SYSTEMATIC * self.outputs if self.persists else NO_SLOPE * max(self.outputs, self.terms)
+        return self.largest <= limit
+
+    @property
+    def leaves_entries_visible(self) -> bool:
+        """Whether the rounding is far below the share that one typical entry has in the slope."""
+        typical = line(self.failure.case, self.failure.leaf, self.failure.v).typical
+        return float(np.abs(self.errors).max()) <= RESOLVED * typical
+
+
+def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method, points: int = 8) -> Nearby:
+    """Measure the error along a failing direction again at so many points next to the point."""
+    case, slopes = failure.case, _slopes(failure, failure.case.problem.point, method)
+    for _ in range(points):
+        moved = [np.asarray(z + NUDGE * spread_signs(rng, z.shape) * natural_scale(z)) for z in case.problem.point]
+        slopes += within_domain(partial(_slopes, failure, moved, method), [])
+    measured, claimed = np.array(slopes).T
+    unit = float((np.abs(failure.v) / natural_scale(case.problem.point[failure.leaf])).max())
+    terms = [norm(g * natural_scale(z)) for g, z in zip(case.gradients, case.problem.point, strict=True) if z.size]
+    return Nearby(
+        failure,
+        error=float(measured[0] - claimed[0]),
+        errors=(measured - claimed)[1:],
+        largest=float(max(np.abs(measured).max(), np.abs(claimed).max())),
+        outputs=unit * _size_of_changed_outputs(failure, 1.0 / unit),
+        terms=unit * max(terms),
+    )
+
+
+def _slopes(failure: Failure, point: Point, method: Method) -> list[tuple[float, float]]:
+    """Return the measured and the claimed slope along a failing direction through another point, if they are finite.
+
+    The step is one of the largest at which the error stays, where rounding is smallest.
+    """
+    case, problem = failure.case, failure.case.problem.at(point)
+    _, pull = problem.vjp(point)
+    other = line(Case(problem, problem.value(point), case.dy, pull(case.dy)), failure.leaf, failure.v)
+    slope = method.slope(other, failure.finding.widest / 4.0)
+    return [(slope, other.claimed)] if np.isfinite(slope) else []
+
+
+def _size_of_changed_outputs(failure: Failure, step: float) -> float:
+    """Return the size of the outputs that a step along a direction changes, or of all where it changes none."""
+    case = failure.case
+    z = case.problem.point[failure.leaf]
+    changed = np.zeros(case.y.shape, dtype=bool)
+    for t in (step, -step):
+        point = case.problem.moved(failure.leaf, np.asarray(z + t * failure.v))
+        moved = within_domain(partial(case.problem.value, point), case.y)
+        changed |= moved != case.y
+    return norm(case.dy * case.y * changed) or norm(case.dy * case.y)
+
+
+def below_last_digit(failure: Failure) -> bool:
+    """Whether an error is below the last digit of the outputs, or of the slope from an entry's value x to -x.
+
+    The second is for saturated functions: far out their derivative is right to the last digit of its largest values,
+    and not of its own.
+    """
+    case, error = failure.case, abs(failure.finding.error)
+    if 2.0 * failure.finding.widest * error <= EPS * norm(case.dy * case.y):
+        return True
+    z, (i, *others) = case.problem.point[failure.leaf], np.flatnonzero(failure.v)
+    if others or z.flat[i] == 0.0:
+        return False
+    opposite = z.copy()
+    opposite.flat[i] = -z.flat[i]
+    with np.errstate(all="ignore"):
+        mirrored = within_domain(partial(case.problem.value, case.problem.moved(failure.leaf, opposite)), case.y)
+        slope = float((case.dy * (mirrored - case.y)).sum()) / (2.0 * float(z.flat[i]))
+    return error / abs(float(failure.v.flat[i])) <= 8.0 * EPS * abs(slope)
