@@ -7,8 +7,10 @@ belong to the whole process; they are given back when the last computation ends.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from threadpoolctl import LibController
@@ -28,16 +30,15 @@ class one_blas_thread:
     __slots__ = ()
     _lock = threading.Lock()
     _blocks = 0  # under way in this process
-    _before: tuple[tuple[LibController, int], ...] = ()  # the threads to go back to after the last block
+    _before: tuple[tuple[_Threads, int], ...] = ()  # the numbers to go back to after the last block
 
     def __enter__(self) -> None:
         cls = one_blas_thread
         with cls._lock:
             if cls._blocks == 0:
-                counts = [(library, library.get_num_threads()) for library in _libraries()]
-                cls._before = tuple((library, threads) for library, threads in counts if threads != 1)
+                cls._before = tuple((library, n) for library in _libraries() if (n := library.get()) != 1)
                 for library, _ in cls._before:
-                    _set_threads(library, 1)
+                    library.set(1)
             cls._blocks += 1
 
     def __exit__(self, *error: object) -> None:
@@ -46,34 +47,43 @@ class one_blas_thread:
             cls._blocks -= 1
             if cls._blocks == 0:
                 for library, threads in cls._before:
-                    _set_threads(library, threads)
+                    library.set(threads)
+
+
+class _Threads(NamedTuple):
+    """How to ask a BLAS library for the number of its threads, and how to set it."""
+
+    get: Callable[[], int]
+    set: Callable[[int], object]
 
 
 @cache
 def multiplies_unpacked() -> bool:
     """Return whether NumPy's BLAS multiplies small matrices where they lie, as OpenBLAS does with AVX-512."""
-    kernels = [str(getattr(library, "architecture", "")).lower() for library in _libraries()]
+    kernels = [str(getattr(library, "architecture", "")).lower() for library in _controllers()]
     return any(kernel in UNPACKED_KERNELS for kernel in kernels)
 
 
 @cache
-def _libraries() -> tuple[LibController, ...]:
+def _libraries() -> tuple[_Threads, ...]:
+    return tuple(_threads_of(library) for library in _controllers())
+
+
+@cache
+def _controllers() -> tuple[LibController, ...]:
     from threadpoolctl import ThreadpoolController
 
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
-def _set_threads(library: LibController, threads: int) -> None:
-    """Set a library's threads; raise `RuntimeError` where it does not follow.
+def _threads_of(library: LibController) -> _Threads:
+    """Return OpenBLAS's own functions, else those of threadpoolctl.
 
-    Since version 3.7, threadpoolctl lets the first thread alone that sets OpenBLAS's threads do so again, and ignores
-    all others until that one is cleared.
+    Since version 3.7, threadpoolctl lets the first thread alone that sets OpenBLAS's threads do so again. Its own
+    functions take a tenth of the time, too.
     """
-    clear = getattr(library, "clear_controlling_thread", None)
-    if clear is not None:
-        clear(force=True)
-    library.set_num_threads(threads)
-    if clear is not None:
-        clear(force=True)
-    if threads == 1 and library.get_num_threads() != 1:
-        raise RuntimeError(f"{library.filepath} keeps {library.get_num_threads()} threads: set OPENBLAS_NUM_THREADS=1")
+    for prefix, suffix in product(("", "scipy_"), ("", "64_", "_64", "64")):
+        names = [f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set")]
+        if library.user_api == "blas" and all(hasattr(library.dynlib, name) for name in names):
+            return _Threads(*(getattr(library.dynlib, name) for name in names))
+    return _Threads(library.get_num_threads, library.set_num_threads)

@@ -112,7 +112,7 @@ def test_blas_gets_its_threads_back_after_blocks_that_nest_and_run_side_by_side(
     def threads():
         from functional_nn.blas import _libraries
 
-        return [library.get_num_threads() for library in _libraries()]
+        return [library.get() for library in _libraries()]
 
     with threadpool_limits(2, user_api="blas"):
         before = threads()
