@@ -8,9 +8,11 @@ from functional_nn.allocator import keep_freed_memory
 from functional_nn.anatomy import summary
 from functional_nn.compose import bind, branch, residual, serial
 from functional_nn.layer import Layer
+from functional_nn.result import FitResult
 from functional_nn.training import (
     DivergenceError,
-    FitResult,
+    Interrupted,
+    callbacks,
     data_parallel,
     evaluate,
     fit,
@@ -25,9 +27,11 @@ __version__ = "0.1.0"
 __all__ = [
     "DivergenceError",
     "FitResult",
+    "Interrupted",
     "Layer",
     "bind",
     "branch",
+    "callbacks",
     "constructor",
     "data",
     "data_parallel",

@@ -16,7 +16,7 @@ LEVELS = [
     ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator"),
     ("value",),
     ("layer", "optim"),
-    ("loss", "initializers"),
+    ("loss", "initializers", "result"),
     ("layers", "losses"),
     ("compose", "data"),
     ("models", "anatomy"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from functional_nn.arguments import array, count
 from functional_nn.layer import Layer, Params, Shape
 from functional_nn.loss import Loss
 from functional_nn.optim import Transform
+from functional_nn.result import FitResult
 from functional_nn.training.evaluation import check_loss
 from functional_nn.training.grad import BatchTransform
 
-__all__ = ["check_run", "describe_divergence"]
+__all__ = ["as_callbacks", "check_run", "describe_divergence", "first_result"]
 
 BLOCK_ENTRIES = 2**20  # of outputs, for which the loss checks targets at a time
 
@@ -31,7 +32,6 @@ def check_run(
     validation: Data | None,
     *,
     loss: Loss,
-    optimizer: Transform,
     epochs: int,
     batch_size: int,
     transform: BatchTransform,
@@ -42,8 +42,6 @@ def check_run(
     if not isinstance(model, Layer):
         raise TypeError(f"fit: model is {model!r}, expected a Layer")
     check_loss("fit", loss)
-    if not isinstance(optimizer, Transform):
-        raise TypeError(f"fit: optimizer is {optimizer!r}, expected a transformation, such as optim.sgd(0.1)")
     for name, split in (("data", data), ("validation", validation)):
         if split is None and name == "validation":
             continue
@@ -52,6 +50,46 @@ def check_run(
         outputs, _ = model.vjp(params, first, key=0, wrt_x=False)
         _check_targets(loss, outputs, targets)
     _check_batch_norm(model, first.shape[1:], min(batch_size, len(data[0])))
+
+
+def as_callbacks(callback: Any) -> tuple[Callable[[FitResult], bool | None], ...]:
+    """Return the callbacks as a tuple; raise `TypeError` for what cannot be called."""
+    several = () if callback is None else tuple(callback) if isinstance(callback, list | tuple) else (callback,)
+    for one in several:
+        if not callable(one) or isinstance(one, type):
+            raise TypeError(f"fit: callback is {one!r}, expected a function of a FitResult, or a sequence of them")
+    return several
+
+
+def first_result(params: Params | None, resume: FitResult | None, optimizer: Transform) -> FitResult:
+    """Return the result that training goes on from; raise where `resume` is not one of this optimizer's."""
+    if not isinstance(optimizer, Transform):
+        raise TypeError(f"fit: optimizer is {optimizer!r}, expected a transformation, such as optim.sgd(0.1)")
+    if resume is None:
+        if not isinstance(params, Mapping):
+            remedy = ": give its .params, or resume= it" if isinstance(params, FitResult) else ""
+            kind = type(params).__name__
+            raise TypeError(f"fit: params are a {kind}, expected a dict as the model's init returns it{remedy}")
+        return FitResult(dict(params), optimizer.init(params), [])
+    if not isinstance(resume, FitResult):
+        raise TypeError(f"fit: resume is a {type(resume).__name__}, expected a FitResult")
+    if params is not None:
+        _check_alike("params and those of resume", params, resume.params)
+    _check_alike("the state of resume and this optimizer's", optimizer.init(resume.params), resume.state)
+    return resume._replace(history=list(resume.history))
+
+
+def _check_alike(what: str, expected: Any, tree_: Any) -> None:
+    try:
+        tree.map(_check_leaves_alike, expected, tree_)
+    except TypeError as error:
+        raise TypeError(f"fit: {what} differ: {error}") from error
+
+
+def _check_leaves_alike(a: Any, b: Any) -> None:
+    if np.shape(a) != np.shape(b) or getattr(a, "dtype", type(a)) != getattr(b, "dtype", type(b)):
+        one, two = (f"{getattr(x, 'dtype', type(x).__name__)} of shape {np.shape(x)}" for x in (a, b))
+        raise TypeError(f"{one} against {two}")
 
 
 def describe_divergence(what: str, params: Params, grads: Params, data: Data, transform: BatchTransform) -> str:

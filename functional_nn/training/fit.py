@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,32 +14,19 @@ from functional_nn.data.batching import batches
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss
 from functional_nn.optim import Transform, apply_updates
+from functional_nn.result import FitResult
 from functional_nn.training.batch_statistics import statistics
-from functional_nn.training.checks import check_run, describe_divergence
+from functional_nn.training.checks import as_callbacks, check_run, describe_divergence, first_result
 from functional_nn.training.evaluation import as_it_is, count_hits, evaluate
 from functional_nn.training.grad import BatchTransform, GradFunction, ValueAndGrad, data_parallel
-from functional_nn.training.progress import Progress, figures, progress_of
+from functional_nn.training.progress import Progress, progress_of
 
-__all__ = ["DivergenceError", "FitResult", "fit"]
+__all__ = ["DivergenceError", "Interrupted", "fit"]
 
 Data = tuple[np.ndarray, np.ndarray]
+AnyCallback = Callable[[FitResult], bool | None]
+OneOrMoreCallbacks = AnyCallback | Sequence[AnyCallback] | None
 EXPLODED = 1e10  # a loss that many times the first one has diverged
-
-
-class FitResult(NamedTuple):
-    """What training gives: the parameters, the optimizer's state, and a record (a dict) an epoch."""
-
-    params: Params
-    state: Any
-    history: list[dict[str, Any]]
-
-    def __repr__(self) -> str:
-        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
-        last = "; the last: " + figures(self.history[-1]) if self.history else ""
-        return (
-            f"FitResult(\n  params: {tree.describe(self.params)}\n  state: {tree.describe(self.state)}\n"
-            f"  history: {epochs}{last}\n)"
-        )
 
 
 class DivergenceError(ArithmeticError):
@@ -53,9 +40,24 @@ class DivergenceError(ArithmeticError):
         return str(self.args[0])
 
 
+class Interrupted(KeyboardInterrupt):
+    """Training was interrupted, as by Ctrl-C; `result` is the `FitResult` of the epochs that had ended.
+
+    `fit(..., resume=error.result)` goes on from there.
+    """
+
+    def __init__(self, result: FitResult) -> None:
+        super().__init__(result)
+        self.result = result
+
+    def __str__(self) -> str:
+        epochs = len(self.result.history)
+        return f"training was interrupted after {epochs} whole epochs; go on with fit(..., resume=error.result)"
+
+
 def fit(
     model: Layer,
-    params: Params,
+    params: Params | None,
     data: Data,
     *,
     loss: Loss,
@@ -68,7 +70,8 @@ def fit(
     workers: int | None = None,
     chunk: int | None = None,
     progress: bool = True,
-    callback: Callable[[FitResult], bool | None] | None = None,
+    callback: OneOrMoreCallbacks = None,
+    resume: FitResult | None = None,
 ) -> FitResult:
     """Train for `epochs` passes over `data = (x, targets)`, in batches drawn anew from `seed` for each epoch.
 
@@ -78,77 +81,67 @@ def fit(
     passes), "val_loss" and "val_accuracy" (None without `validation`), "seconds" (of training, without validation).
     An accuracy is nan under a loss that has no notion of it. A model with batch norm is validated under the
     `statistics` of the data; `params` stay without them. `chunk` is that of `data_parallel`.
-    `callback(result so far)` runs after every epoch, and ends training where it returns True.
+    `callback` is one function of the result so far, or several: all run after every epoch, in order, and training ends
+    where one returns True. `resume` is a result to go on from: `params` are not used then and may be None, `epochs`
+    stays the total, and the outcome is that of the uninterrupted run, bit for bit.
 
-    Raises `DivergenceError` where the loss or a parameter is no longer finite, or the loss is 1e10 times the first one.
-    Before any training, raises `ValueError` or `TypeError` for what does not fit the model and the loss.
+    Raises `DivergenceError` where the loss or a parameter is no longer finite, or the loss is 1e10 times the first one,
+    and `Interrupted`, a `KeyboardInterrupt`, on Ctrl-C; both have the `.result` of what was learned before. Before any
+    training, raises `ValueError` or `TypeError` for what does not fit the model and the loss.
     """
-    transform = transform or as_it_is
+    transform, callbacks = transform or as_it_is, as_callbacks(callback)
+    run = _Run(model, data, validation, loss, optimizer, batch_size, transform, workers, chunk, seed)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a DivergenceError
+        result = first_result(params, resume, optimizer)
         check_run(
             model,
-            params,
+            result.params,
             data,
             validation,
             loss=loss,
-            optimizer=optimizer,
             epochs=epochs,
             batch_size=min(batch_size, chunk or batch_size),
             transform=transform,
         )
-        step = data_parallel(ValueAndGrad(model, loss, outputs=True, transform=transform), workers, chunk)
-        settings = _Settings(data, loss, optimizer, batch_size, transform)
-        result = FitResult(params, optimizer.init(params), [])
-        with progress_of(epochs, -(-len(data[0]) // batch_size), shown=progress) as shown:
-            for epoch in range(1, epochs + 1):
-                with one_blas_thread():
-                    result = _epoch(result, step, settings, keys.fold(seed, epoch), shown)
-                if validation is not None:
-                    known = statistics(
-                        model, result.params, data[0], batch_size=batch_size, transform=transform, chunk=chunk
-                    )
-                    scores = evaluate(model, known, *validation, loss=loss, transform=transform, workers=workers)
-                    result.history[-1].update({f"val_{name}": score for name, score in scores.items()})
-                shown.epoch(result.history[-1])
-                if callback is not None and callback(result):
-                    break
+        done, steps = len(result.history), -(-len(data[0]) // batch_size)
+        with progress_of(epochs, steps, done=done, shown=progress) as shown:
+            try:
+                for epoch in range(done + 1, epochs + 1):
+                    result = _validated(run, _epoch(run, result, epoch, shown))
+                    shown.epoch(result.history[-1])
+                    if True in [callback(result) for callback in callbacks]:  # all of them run
+                        break
+            except KeyboardInterrupt:
+                raise Interrupted(result) from None
     return result
 
 
-class _Settings(NamedTuple):
+class _Run(NamedTuple):
     """What does not change from epoch to epoch."""
 
+    model: Layer
     data: Data
+    validation: Data | None
     loss: Loss
     optimizer: Transform
     batch_size: int
     transform: BatchTransform
+    workers: int | None
+    chunk: int | None
+    seed: keys.Key
 
 
-def _epoch(start: FitResult, step: GradFunction, settings: _Settings, key: keys.Key, shown: Progress) -> FitResult:
+def _epoch(run: _Run, start: FitResult, epoch: int, shown: Progress) -> FitResult:
     """Run one epoch; return its result, with a new record at the end of the history."""
-    result = good = start  # good: the last parameters that gave a finite loss
-    epoch, began = len(start.history) + 1, time.perf_counter()
-    expected = max(1.0, abs(start.history[0]["loss"])) if start.history else 0.0
-    seen, weight, total, hits = 0, 0.0, 0.0, 0.0
-    for i, (x, targets) in enumerate(batches(*settings.data, settings.batch_size, key)):
-        (value, outputs), grads = step(result.params, x, targets, key=keys.fold(key, i))
-        expected = expected or max(1.0, abs(value))
-        if not abs(value) < EXPLODED * expected:  # not finite, too
-            raise _diverged(f"epoch {epoch}, step {i + 1}: the loss is {value}", result, grads, good, settings)
-        good = result
-        updates, state = settings.optimizer.update(grads, result.state, result.params)
-        result = FitResult(apply_updates(result.params, updates), state, start.history)
-        batch_weight = settings.loss.weight(targets)
-        seen, weight, total = seen + len(x), weight + batch_weight, total + batch_weight * value
-        hits += count_hits(settings.loss, outputs, targets)
-        shown.step(total / weight, hits / seen)
-    if not _is_finite(result.params):
-        raise _diverged(f"epoch {epoch}, after its last step", result, grads, good, settings)
+    key, began = keys.fold(run.seed, epoch), time.perf_counter()
+    step = data_parallel(
+        ValueAndGrad(run.model, run.loss, outputs=True, transform=run.transform), run.workers, run.chunk
+    )
+    with one_blas_thread():
+        result, totals = _steps(run, step, start, key, epoch, shown)
     record = {
         "epoch": epoch,
-        "loss": total / weight,
-        "accuracy": hits / seen,
+        **totals,
         "val_loss": None,
         "val_accuracy": None,
         "seconds": time.perf_counter() - began,
@@ -156,8 +149,44 @@ def _epoch(start: FitResult, step: GradFunction, settings: _Settings, key: keys.
     return result._replace(history=[*start.history, record])
 
 
-def _diverged(where: str, result: FitResult, grads: Params, good: FitResult, settings: _Settings) -> DivergenceError:
-    message = describe_divergence(where, result.params, grads, settings.data, settings.transform)
+def _steps(
+    run: _Run, step: GradFunction, start: FitResult, key: keys.Key, epoch: int, shown: Progress
+) -> tuple[FitResult, dict[str, float]]:
+    """Take the steps of an epoch; return the parameters and the state after them, and the epoch's loss and accuracy."""
+    result = good = start  # good: the last parameters that gave a finite loss
+    expected = max(1.0, abs(start.history[0]["loss"])) if start.history else 0.0
+    seen, weight, total, hits = 0, 0.0, 0.0, 0.0
+    for i, (x, targets) in enumerate(batches(*run.data, run.batch_size, key)):
+        (value, outputs), grads = step(result.params, x, targets, key=keys.fold(key, i))
+        expected = expected or max(1.0, abs(value))
+        if not abs(value) < EXPLODED * expected:  # not finite, too
+            raise _diverged(f"epoch {epoch}, step {i + 1}: the loss is {value}", result, grads, good, run)
+        good = result
+        updates, state = run.optimizer.update(grads, result.state, result.params)
+        result = FitResult(apply_updates(result.params, updates), state, start.history)
+        batch_weight = run.loss.weight(targets)
+        seen, weight, total = seen + len(x), weight + batch_weight, total + batch_weight * value
+        hits += count_hits(run.loss, outputs, targets)
+        shown.step(total / weight, hits / seen)
+    if not _is_finite(result.params):
+        raise _diverged(f"epoch {epoch}, after its last step", result, grads, good, run)
+    return result, {"loss": total / weight, "accuracy": hits / seen}
+
+
+def _validated(run: _Run, result: FitResult) -> FitResult:
+    """Return the result with the validation's figures in the last record."""
+    if run.validation is None:
+        return result
+    *before, record = result.history
+    known = statistics(
+        run.model, result.params, run.data[0], batch_size=run.batch_size, transform=run.transform, chunk=run.chunk
+    )
+    scores = evaluate(run.model, known, *run.validation, loss=run.loss, transform=run.transform, workers=run.workers)
+    return result._replace(history=[*before, record | {f"val_{name}": score for name, score in scores.items()}])
+
+
+def _diverged(where: str, result: FitResult, grads: Params, good: FitResult, run: _Run) -> DivergenceError:
+    message = describe_divergence(where, result.params, grads, run.data, run.transform)
     return DivergenceError(message, good)
 
 

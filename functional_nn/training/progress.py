@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-__all__ = ["Progress", "figures", "progress_of"]
+from functional_nn.result import figures
+
+__all__ = ["Progress", "progress_of"]
 
 BAR = "{desc} |{bar:8}| {remaining}{postfix}"  # with the figures it fits 80 columns
 
@@ -24,8 +25,8 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress_of(epochs: int, steps: int, *, shown: bool) -> Iterator[Progress]:
-    """Yield the progress of a run of `epochs` epochs of `steps` steps; a silent one unless shown."""
+def progress_of(epochs: int, steps: int, *, done: int = 0, shown: bool) -> Iterator[Progress]:
+    """Yield the progress of `epochs` epochs of `steps` steps, of which `done` ran before; a silent one unless shown."""
     if not shown:
         yield _Silent()
         return
@@ -37,8 +38,8 @@ def progress_of(epochs: int, steps: int, *, shown: bool) -> Iterator[Progress]:
     if not sys.stderr.isatty() and "ipykernel" not in sys.modules:  # a log holds no bars
         yield _Lines(epochs)
         return
-    with tqdm(total=epochs * steps, bar_format=BAR, dynamic_ncols=True, file=sys.stderr) as bar:
-        yield _Bar(bar, epochs)
+    with tqdm(total=epochs * steps, initial=done * steps, bar_format=BAR, dynamic_ncols=True, file=sys.stderr) as bar:
+        yield _Bar(bar, epochs, done)
 
 
 class _Silent:
@@ -58,10 +59,10 @@ class _Lines(_Silent):
 
 
 class _Bar:
-    def __init__(self, bar: Any, epochs: int) -> None:
+    def __init__(self, bar: Any, epochs: int, done: int = 0) -> None:
         self.bar, self.epochs = bar, epochs
         self.validation: dict[str, Any] = {}
-        bar.set_description_str(f"epoch 1/{epochs}", refresh=False)
+        bar.set_description_str(f"epoch {min(done + 1, epochs)}/{epochs}", refresh=False)
 
     def step(self, loss: float, accuracy: float) -> None:
         self.bar.set_postfix_str(figures({"loss": loss, "accuracy": accuracy, **self.validation}), refresh=False)
@@ -72,11 +73,3 @@ class _Bar:
         self.bar.set_description_str(f"epoch {following}/{self.epochs}", refresh=False)
         self.validation = {key: value for key, value in record.items() if key.startswith("val_")}
         self.bar.set_postfix_str(figures(record))
-
-
-def figures(record: dict[str, Any]) -> str:
-    """Return the losses and accuracies of an epoch's record as one line: those that it has and that are numbers."""
-    numbers = {key: x for key, x in record.items() if isinstance(x, float) and not math.isnan(x)}
-    groups = (("loss", "loss"), ("accuracy", "acc")), (("val_loss", "val"), ("val_accuracy", "acc"))
-    lines = (", ".join(f"{name} {numbers[key]:.4g}" for key, name in group if key in numbers) for group in groups)
-    return " | ".join(filter(None, lines))

@@ -28,8 +28,11 @@ def normed_params():
         ({"train": (X, None)}, "fit: data's targets is a NoneType, expected a NumPy array"),
         ({"train": None}, r"fit: data is a NoneType, expected a pair of arrays \(inputs, targets\)"),
         ({"validation": (X, LABELS.tolist())}, "fit: validation's targets is a list"),
-        ({"params": None}, "two_layer_perceptron: the parameters are a NoneType, expected a dict"),
-        ({"params": fnn.FitResult(PARAMS, (), [])}, r"the parameters are a FitResult, .*: give its \.params"),
+        ({"params": None}, "fit: params are a NoneType, expected a dict"),
+        (
+            {"params": fnn.FitResult(PARAMS, (), [])},
+            r"fit: params are a FitResult, .*: give its \.params, or resume= it",
+        ),
     ],
 )
 def test_values_of_a_wrong_kind_are_named(options, message):

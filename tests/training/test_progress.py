@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from functional_nn.result import figures
 from functional_nn.training import progress
 
 RECORD = {"epoch": 12, "loss": 0.123456, "accuracy": 0.987654, "val_loss": 1.234567, "val_accuracy": 0.876543}
@@ -34,4 +35,4 @@ def test_a_log_holds_a_line_an_epoch_and_no_bar(capsys):
 
 def test_a_loss_without_accuracy_shows_none():
     record = {"epoch": 1, "loss": 0.5, "accuracy": math.nan, "val_loss": None, "val_accuracy": None}
-    assert progress.figures(record) == "loss 0.5"
+    assert figures(record) == "loss 0.5"

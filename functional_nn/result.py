@@ -1,0 +1,35 @@
+"""What training gives."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from functional_nn import tree
+from functional_nn.layer import Params
+
+__all__ = ["FitResult", "figures"]
+
+
+class FitResult(NamedTuple):
+    """What training gives: the parameters, the optimizer's state, and a record (a dict) an epoch."""
+
+    params: Params
+    state: Any
+    history: list[dict[str, Any]]
+
+    def __repr__(self) -> str:
+        epochs = "1 epoch" if len(self.history) == 1 else f"{len(self.history)} epochs"
+        last = "; the last: " + figures(self.history[-1]) if self.history else ""
+        return (
+            f"FitResult(\n  params: {tree.describe(self.params)}\n  state: {tree.describe(self.state)}\n"
+            f"  history: {epochs}{last}\n)"
+        )
+
+
+def figures(record: dict[str, Any]) -> str:
+    """Return the losses and accuracies of an epoch's record as one line: those that it has and that are numbers."""
+    numbers = {key: x for key, x in record.items() if isinstance(x, float) and not math.isnan(x)}
+    groups = (("loss", "loss"), ("accuracy", "acc")), (("val_loss", "val"), ("val_accuracy", "acc"))
+    lines = (", ".join(f"{name} {numbers[key]:.4g}" for key, name in group if key in numbers) for group in groups)
+    return " | ".join(filter(None, lines))

@@ -1,0 +1,114 @@
+"""Callbacks of `fit`: functions of the result so far, called after every epoch; training ends where one returns True.
+
+    fnn.fit(..., callback=[early_stopping(5), csv_log("history.csv")])
+
+They look at the history alone, so they do the same after a resume as in a run that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from functional_nn.arguments import count
+from functional_nn.result import FitResult
+from functional_nn.value import Value, constructor
+
+__all__ = ["Callback", "KeepBest", "csv_log", "early_stopping", "keep_best"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Callback(Value):
+    """A callback as a value; any function of a FitResult is a callback too."""
+
+    function: Callable[[FitResult], bool | None]
+
+    def __call__(self, result: FitResult) -> bool | None:
+        """Look at the result so far; return True to end training."""
+        return self.function(result)
+
+
+def _monitor(constructor: str, name: str, value: Any) -> str:
+    if value not in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        known = "loss, accuracy, val_loss or val_accuracy"
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected {known}")
+    return str(value)
+
+
+@constructor(patience=count, monitor=_monitor)
+def early_stopping(patience: int, monitor: str = "val_loss") -> Callback:
+    """Return the callback that ends training when the monitored figure is no better for `patience` epochs.
+
+    `monitor` is "loss", "accuracy", "val_loss" or "val_accuracy"; a lower loss and a higher accuracy are better. Raises
+    `ValueError` when the history has no such figure: give `fit` a validation set, or a loss that knows of accuracy.
+    """
+
+    def stop(result: FitResult) -> bool:
+        figures = _figures("early_stopping", result, monitor)
+        return len(figures) - 1 - _best(figures, monitor) >= patience
+
+    return Callback(stop)
+
+
+@constructor
+def csv_log(path: str | os.PathLike[str]) -> Callback:
+    """Return the callback that writes the history to a CSV file, a line an epoch, whole after every epoch."""
+
+    def write(result: FitResult) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(result.history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(result.history)
+        Path(path).write_text(text.getvalue(), encoding="utf-8")
+
+    return Callback(write)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class KeepBest(Value):
+    """See `keep_best`."""
+
+    monitor: str
+    _kept: list[FitResult] = field(default_factory=list)
+
+    @property
+    def result(self) -> FitResult:
+        """The result of the best epoch so far; raises `ValueError` before the first."""
+        if not self._kept:
+            raise ValueError("keep_best: no epoch has ended yet, so there is no best result")
+        return self._kept[-1]
+
+    def __call__(self, result: FitResult) -> None:
+        """Keep the result if its last epoch is the best one."""
+        figures = _figures("keep_best", result, self.monitor)
+        if not self._kept or _best(figures, self.monitor) == len(figures) - 1:
+            self._kept[:] = [result]
+
+
+@constructor(monitor=_monitor)
+def keep_best(monitor: str = "val_loss") -> KeepBest:
+    """Return the callback whose `.result` is that of the epoch with the best monitored figure, the first of equal ones.
+
+    `monitor` is as for `early_stopping`. Each call of `keep_best` makes a callback that keeps a result of its own.
+    """
+    return KeepBest(monitor)
+
+
+def _figures(callback: str, result: FitResult, monitor: str) -> list[float]:
+    figures = [record.get(monitor) for record in result.history]
+    if any(figure is None or math.isnan(figure) for figure in figures):
+        remedy = "give fit a validation=" if monitor.startswith("val_") else "this loss has no notion of it"
+        raise ValueError(f"{callback}: the history has no {monitor}: {remedy}")
+    return [float(figure) for figure in figures if figure is not None]
+
+
+def _best(figures: list[float], monitor: str) -> int:
+    """Return the index of the best figure, the first of equal ones."""
+    best = max(figures) if monitor.endswith("accuracy") else min(figures)
+    return figures.index(best)
