@@ -23,6 +23,7 @@ __all__ = [
     "as_pair",
     "count",
     "finite",
+    "flag",
     "fraction",
     "not_negative",
     "optional",
@@ -41,6 +42,13 @@ def count(constructor: str, name: str, value: Any, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{constructor}: {name} is {value!r}, expected an int of at least {least}")
     return int(value)
+
+
+def flag(constructor: str, name: str, value: Any) -> bool:
+    """Return `value` as a bool; it must be one."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected True or False")
+    return bool(value)
 
 
 def finite(constructor: str, name: str, value: Any) -> float:
