@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,10 @@ def as_margins(value: Padding) -> Margins:
 
 
 def _number(constructor: str, name: str, value: Any, expected: str, holds: Callable[[float], bool]) -> float:
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not holds(float(value)):
+    number = math.nan
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        with suppress(OverflowError):  # an int beyond all floats
+            number = float(value)
+    if not math.isfinite(number) or not holds(number):
         raise ValueError(f"{constructor}: {name} is {value!r}, expected {expected}")
-    return float(value)
+    return number
