@@ -183,7 +183,7 @@ class Layer(Value):
         A combinator leaves x to its parts.
         """
         if type(params) is not dict and not isinstance(params, Mapping):
-            raise StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it")
+            raise StructureError(not_a_dict(params))
         if self.parts:
             if not params.keys() <= names:
                 raise _wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")
@@ -258,6 +258,12 @@ def _check_keywords(name: str, vjp: Callable[..., Any]) -> None:
             f"layer {name!r}: vjp takes ({', '.join(keywords)}), it must take "
             "(params, x, *, key=None, wrt_x=True): composed layers are called with both keywords"
         )
+
+
+def not_a_dict(params: Any) -> str:
+    """Return the message for what stands where a dict of parameters is expected."""
+    remedy = ": give its .params" if hasattr(params, "params") else ""
+    return f"the parameters are a {type(params).__name__}, expected a dict as init returns it{remedy}"
 
 
 def _wrong_names(params: Params, names: frozenset[str], expected: str) -> StructureError:
