@@ -101,7 +101,7 @@ def test_a_pair_is_kept_as_one_int_where_both_are_equal(height, width, kind, seq
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "text"),
     [
         *[(bad, f"{bad!r}, expected an int or (height, width)") for bad in ((), (1,), [1, 2, 3])],
         *[(bad, f"{bad!r}, expected an int of at least 1") for bad in (0, 1.5, "same", None, True)],
@@ -110,8 +110,8 @@ def test_a_pair_is_kept_as_one_int_where_both_are_equal(height, width, kind, seq
         (((1, 1), (1, 1)), "(1, 1), expected an int of at least 1"),
     ],
 )
-def test_pair_refuses_what_is_no_int_or_pair(bad, told):
-    with refused(ValueError, f"mine: kernel is {told}"):
+def test_pair_refuses_what_is_no_int_or_pair(bad, text):
+    with refused(ValueError, f"mine: kernel is {text}"):
         arguments.pair("mine", "kernel", bad)
 
 
@@ -126,7 +126,7 @@ def test_margins_are_kept_as_one_int_where_all_are_equal(sides, kind, sequence):
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "text"),
     [
         *[
             (bad, f"{bad!r}, expected an int or ((top, bottom), (left, right))")
@@ -136,8 +136,8 @@ def test_margins_are_kept_as_one_int_where_all_are_equal(sides, kind, sequence):
         (((1, 1), (1, -1)), "-1, expected an int of at least 0"),
     ],
 )
-def test_padding_refuses_what_is_no_int_or_margins(bad, told):
-    with refused(ValueError, f"mine: padding is {told}"):
+def test_padding_refuses_what_is_no_int_or_margins(bad, text):
+    with refused(ValueError, f"mine: padding is {text}"):
         arguments.padding("mine", "padding", bad)
 
 

@@ -43,21 +43,21 @@ def test_sizes_that_are_no_positive_ints_are_refused(argument, bad):
 
 @pytest.mark.parametrize("argument", PAIRS)
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "text"),
     [
         *[(bad, f"{bad!r}, expected an int of at least 1") for bad in (0, -1, 1.5, "same", True)],
         *[((1, bad), f"{bad!r}, expected an int of at least 1") for bad in (0, 1.5)],
         *[(bad, f"{bad!r}, expected an int or (height, width)") for bad in ((1,), (1, 2, 3), [])],
     ],
 )
-def test_windows_and_strides_that_are_no_positive_int_or_pair_are_refused(argument, bad, told):
-    with refused(ValueError, f"{argument} is {told}"):
+def test_windows_and_strides_that_are_no_positive_int_or_pair_are_refused(argument, bad, text):
+    with refused(ValueError, f"{argument} is {text}"):
         PAIRS[argument](bad)
 
 
 @pytest.mark.parametrize("argument", PADDINGS)
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "text"),
     [
         *[(bad, f"{bad!r}, expected an int of at least 0") for bad in (-1, "same", None)],
         *[
@@ -67,8 +67,8 @@ def test_windows_and_strides_that_are_no_positive_int_or_pair_are_refused(argume
         (((1, -1), (0, 0)), "-1, expected an int of at least 0"),
     ],
 )
-def test_paddings_that_are_no_int_or_margins_are_refused(argument, bad, told):
-    with refused(ValueError, f"{argument} is {told}"):
+def test_paddings_that_are_no_int_or_margins_are_refused(argument, bad, text):
+    with refused(ValueError, f"{argument} is {text}"):
         PADDINGS[argument](bad)
 
 
@@ -93,8 +93,8 @@ def test_rates_of_dropout_outside_0_to_1_are_refused(bad):
 
 @pytest.mark.parametrize("bad", [6, "34", None])
 def test_a_shape_that_is_no_tuple_is_refused(bad):
-    told = "expected a tuple without the batch axis, such as (4, 4, 2)"
-    with refused(ValueError, f"reshape: shape is {bad!r}, {told}"):
+    text = "expected a tuple without the batch axis, such as (4, 4, 2)"
+    with refused(ValueError, f"reshape: shape is {bad!r}, {text}"):
         layers.reshape(bad)
     with refused(ValueError, "reshape: shape is -1, expected an int of at least 1"):
         layers.reshape((2, -1))
@@ -104,8 +104,8 @@ def test_groups_that_divide_unevenly_are_refused():
     with refused(ValueError, "group_norm: 8 channels do not divide into 3 groups: choose a divisor"):
         layers.group_norm(3).output_shape((4, 8))
     for groups, channels, filters in ((2, 3, 4), (2, 4, 3)):
-        told = f"conv2d: {groups} groups do not divide {channels} channels and {filters} filters evenly"
-        with refused(ValueError, told):
+        text = f"conv2d: {groups} groups do not divide {channels} channels and {filters} filters evenly"
+        with refused(ValueError, text):
             layers.conv2d(filters, 1, groups=groups).output_shape((4, 4, channels))
 
 

@@ -74,11 +74,11 @@ def both_refuse_x(case, x, message):
 def test_a_mix_of_float32_and_float64_is_refused(name, data):
     case = drawn(name, data)
     own, other = case.x.dtype, np.dtype(np.float64 if case.x.dtype == np.float32 else np.float32)
-    told = "x is {}, the parameter is {}; convert one: nothing is promoted"
+    text = "x is {}, the parameter is {}; convert one: nothing is promoted"
     for entry in case.params:
         mixed = {**case.params, entry: case.params[entry].astype(other)}
-        both_refuse(case, StructureError, f"{name}.{entry}: " + told.format(own, other), params=mixed)
-    with pytest.raises(StructureError, match=rf"^{name}\.\w+: {told.format(other, own)}$"):
+        both_refuse(case, StructureError, f"{name}.{entry}: " + text.format(own, other), params=mixed)
+    with pytest.raises(StructureError, match=rf"^{name}\.\w+: {text.format(other, own)}$"):
         case.vjp(x=case.x.astype(other))
 
 
@@ -140,10 +140,10 @@ def test_a_cotangent_of_another_shape_or_dtype_is_refused(name, data):
 def test_what_is_no_batch_of_images_is_refused(name, data):
     case = drawn(name, data)
     for x in (case.x[0], case.x[np.newaxis]):
-        told = f"input is {x.shape[1:]}, expected images (height, width, channels)"
+        text = f"input is {x.shape[1:]}, expected images (height, width, channels)"
         if name == "conv2d":
-            told = f"x has shape {x.shape}, expected images (n, height, width, channels)"
-        both_refuse(case, ShapeError, f"{name}: {told}", x=x)
+            text = f"x has shape {x.shape}, expected images (n, height, width, channels)"
+        both_refuse(case, ShapeError, f"{name}: {text}", x=x)
     for shape in ((), (4,), (4, 4), (1, 4, 4, 4)):
         with refused(ShapeError, f"{name}: input is {shape}, expected images (height, width, channels)"):
             case.layer.output_shape(shape)
@@ -160,14 +160,14 @@ def test_conv2d_names_the_channels_that_do_not_fit():
 @pytest.mark.parametrize("layer", [layers.conv2d(2, (3, 4)), layers.max_pool((3, 4)), layers.avg_pool((3, 4))])
 def test_an_image_smaller_than_the_window_is_refused(layer):
     params = layer.init(np.random.default_rng(0), (3, 4, 1))
-    for h, w, told in ((2, 4, "height 2, padding included, is smaller than the window of 3"),
+    for h, w, text in ((2, 4, "height 2, padding included, is smaller than the window of 3"),
                        (3, 3, "width 3, padding included, is smaller than the window of 4")):  # fmt: skip
         for run in (
             lambda h=h, w=w: layer.apply(params, np.zeros((1, h, w, 1), np.float32)),
             lambda h=h, w=w: layer.vjp(params, np.zeros((1, h, w, 1), np.float32)),
             lambda h=h, w=w: layer.output_shape((h, w, 1)),
         ):
-            with refused(ShapeError, f"{layer.name}: input of {told}"):
+            with refused(ShapeError, f"{layer.name}: input of {text}"):
                 run()
 
 

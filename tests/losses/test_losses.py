@@ -201,10 +201,10 @@ def test_targets_that_are_neither_labels_nor_rows_are_refused(targets):
 
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=repr)
 def test_an_empty_batch_is_refused(loss):
-    told = "outputs of shape (0, 3) are empty: the mean over no examples is undefined"
+    text = "outputs of shape (0, 3) are empty: the mean over no examples is undefined"
     for targets in (np.zeros((0, 3)), np.zeros(0, np.int64)):
         for run in (loss.apply, loss.vjp):
-            with refused(ValueError, f"{loss.name}: {told}"):
+            with refused(ValueError, f"{loss.name}: {text}"):
                 run(np.zeros((0, 3)), targets)
 
 

@@ -97,13 +97,13 @@ def test_a_chain_refuses_the_state_of_another():
     params = {"p": np.zeros(1)}
     chain = optim.chain(optim.trace(0.5), optim.scale_by_learning_rate(1.0))
     remedy = "pass the state that this optimizer's init or update returned"
-    told = f"expected a tuple of 2, one for each transformation: {remedy}"
+    text = f"expected a tuple of 2, one for each transformation: {remedy}"
     for state, kind in (
         (chain.init(params)[:1], "a tuple of 1"),
         (chain.init(params)[0], "a TraceState"),
         (None, "a NoneType"),
     ):
-        with refused(ValueError, f"chain: the state is {kind}, {told}"):
+        with refused(ValueError, f"chain: the state is {kind}, {text}"):
             chain.update(params, state, params)
 
 
@@ -153,13 +153,13 @@ def test_settings_without_a_meaning_are_refused(make, message):
 
 
 def test_what_is_no_transformation_is_refused_wherever_one_is_taken():
-    told = "expected a transformation, such as scale_by_adam()"
+    text = "expected a transformation, such as scale_by_adam()"
     for make, argument in (
         (lambda: optim.chain(optim.trace(0.5), 0.1), "chain: transforms[1] is 0.1"),
         (lambda: optim.masked(0.1, "*.w"), "masked: transform is 0.1"),
         (lambda: optim.accumulate(0.1, 2), "accumulate: transform is 0.1"),
     ):
-        with refused(TypeError, f"{argument}, {told}"):
+        with refused(TypeError, f"{argument}, {text}"):
             make()
 
 

@@ -47,8 +47,8 @@ def test_a_pattern_that_matches_nothing_is_refused_with_the_paths():
 
 @pytest.mark.parametrize("bad", [(), 3, (3,), None])
 def test_paths_that_are_no_patterns_are_refused(bad):
-    told = 'expected patterns of paths, such as "*.w", at least one'
-    with refused(ValueError, f"masked: paths is {bad!r}, {told}"):
+    text = 'expected patterns of paths, such as "*.w", at least one'
+    with refused(ValueError, f"masked: paths is {bad!r}, {text}"):
         optim.masked(optim.trace(0.5), bad)
 
 
