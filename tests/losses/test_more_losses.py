@@ -165,6 +165,15 @@ def test_hits_say_which_outputs_are_right():
     assert losses.huber().hits is None
 
 
+def test_scores_are_the_softmax_where_a_loss_has_classes():
+    z = np.array([[1.0, -2.0, 0.5], [900.0, 0.0, 900.0]])
+    expected = [[math.exp(v) / math.fsum(map(math.exp, z[0])) for v in z[0]], [0.5, 0.0, 0.5]]
+    for loss in (losses.softmax_cross_entropy, losses.cross_entropy(0.1), losses.kl_divergence):
+        np.testing.assert_allclose(loss.scores(z), expected, rtol=1e-14)
+    for loss in (losses.sigmoid_cross_entropy, losses.hinge(), losses.mean_squared_error, losses.huber()):
+        assert loss.scores is None
+
+
 def test_losses_print_compare_and_pickle_by_what_they_are():
     assert repr(losses.huber(0.5)) == "huber(delta=0.5)"
     assert repr(losses.softmax_cross_entropy) == "softmax_cross_entropy"
