@@ -50,11 +50,14 @@ def leaf_layers(model: Layer, input_shape: Shape) -> tuple[Leaf, ...]:
 
 
 def leaf_params(leaf: Leaf, params: Params) -> Params:
-    """Return the leaf's own entry of the model's parameters, together with what `bind` fixed of it."""
-    entry = params
+    """Return the leaf's own entry of the model's parameters, together with what `bind` fixed of it.
+
+    An entry that is no dict counts as empty: the layer that gets it refuses it, and knows its path.
+    """
+    entry: Any = params
     for name in leaf.path:
-        entry = entry.get(name, {}) if isinstance(entry, Mapping) else {}  # the layers refuse what is no dict
-    return {**leaf.layer.fixed, **entry}
+        entry = entry.get(name) if isinstance(entry, Mapping) else None
+    return {**leaf.layer.fixed, **(entry if isinstance(entry, Mapping) else {})}
 
 
 def multiply_adds(leaf: Leaf, params: Params) -> int:
@@ -127,10 +130,11 @@ def layer_facts(model: Layer, input_shape: Shape) -> list[LayerFacts]:
     params = model.init(np.random.default_rng(0), input_shape)
     facts = []
     for leaf in leaf_layers(model, input_shape):
-        own = leaf_params(leaf, params)
+        own = {name: np.asarray(array, np.float32) for name, array in leaf_params(leaf, params).items()}
         x = np.zeros((1, *leaf.input_shape), np.int64 if leaf.layer.integer_input else np.float32)
         entry = {name: array for name, array in own.items() if name in leaf.layer.parameters}
-        _, pullback = leaf.layer.vjp(entry, x, key=0, wrt_x=not leaf.layer.integer_input)
+        layer = leaf.layer.replace(fixed={name: own[name] for name in leaf.layer.fixed})
+        _, pullback = layer.vjp(entry, x, key=0, wrt_x=not layer.integer_input)
         buffers = {id(buffer): buffer.nbytes for buffer in _buffers(pullback, set())}
         kept = sum(buffers.values()) - sum(buffers.get(id(entry), 0) for entry in tree.leaves(own))
         counts = (tree.size(own), multiply_adds(leaf, params), kept)

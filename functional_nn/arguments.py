@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "as_pair",
     "count",
     "finite",
+    "flag",
     "fraction",
     "not_negative",
     "optional",
@@ -63,6 +65,13 @@ def count(constructor: str, name: str, value: Any, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{constructor}: {name} is {value!r}, expected an int of at least {least}")
     return int(value)
+
+
+def flag(constructor: str, name: str, value: Any) -> bool:
+    """Return `value` as a bool; it must be one."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected True or False")
+    return bool(value)
 
 
 def finite(constructor: str, name: str, value: Any) -> float:
@@ -126,7 +135,10 @@ def as_margins(value: Padding) -> Margins:
 
 
 def _number(constructor: str, name: str, value: Any, expected: str, holds: Callable[[float], bool]) -> float:
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not holds(float(value)):
+    number = math.nan
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        with suppress(OverflowError):  # an int beyond all floats
+            number = float(value)
+    if not math.isfinite(number) or not holds(number):
         raise ValueError(f"{constructor}: {name} is {value!r}, expected {expected}")
-    return float(value)
+    return number

@@ -41,10 +41,10 @@ class StructureError(LayerError, TypeError):
     """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""
 
 
-def wrong_params(params: Any) -> StructureError:
-    """Return the error for parameters that are no dict."""
+def not_a_dict(params: Any) -> str:
+    """Return the message for what stands where a dict of parameters is expected."""
     remedy = ": give its .params" if hasattr(params, "params") else ""
-    return StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it{remedy}")
+    return f"the parameters are a {type(params).__name__}, expected a dict as init returns it{remedy}"
 
 
 def wrong_names(params: Mapping[str, Any], names: frozenset[str], expected: str) -> StructureError:

@@ -22,10 +22,10 @@ from functional_nn.errors import (
     LayerError,
     ShapeError,
     StructureError,
+    not_a_dict,
     unfit_cotangent,
     wrong_entry,
     wrong_names,
-    wrong_params,
 )
 from functional_nn.value import Value
 
@@ -217,7 +217,7 @@ class Layer(Value):
         A combinator leaves x to its parts.
         """
         if type(params) is not dict and not isinstance(params, Mapping):
-            raise wrong_params(params)
+            raise StructureError(not_a_dict(params))
         if self.parts:
             if not params.keys() <= names:
                 raise wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")

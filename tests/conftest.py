@@ -1,7 +1,16 @@
-"""What all tests share: hypothesis draws the same examples in every run, and data sets are found or skipped."""
+"""What all tests share: how hypothesis draws its examples, and data sets, which are found or skipped.
+
+Hypothesis has three profiles. HYPOTHESIS_PROFILE names one; without it the profile is "ci" where the variable CI is
+set, else "dev".
+
+    ci        the same examples in every run: what fails fails again
+    dev       new examples in every run; a failure prints a `@reproduce_failure(...)` line that repeats it under its
+              test, and the database in .hypothesis tries it first in the next run
+    thorough  as dev, with twenty times as many examples
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,11 +18,19 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
 
+
+def profile(environment: Mapping[str, str]) -> str:
+    """Return the name of the hypothesis profile that these variables ask for."""
+    return environment.get("HYPOTHESIS_PROFILE") or ("ci" if environment.get("CI") else "dev")
+
+
 settings.register_profile(
-    "ci", derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False, max_examples=500)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+    "dev", derandomize=False, print_blob=True, deadline=None, max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None)
+settings.register_profile("thorough", settings.get_profile("dev"), max_examples=500)
+settings.load_profile(profile(os.environ))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from functional_nn import initializers
+from tests.refusals import refused
 
 SHAPES = {"dense": ((300, 200), 300, 200), "kernel": ((5, 5, 16, 120), 400, 3000), "oblong": ((3, 7, 30, 40), 630, 840)}
 
@@ -25,6 +26,7 @@ def test_variances_are_those_of_the_papers(shape, fan_in, fan_out):
         initializers.glorot_uniform: 2.0 / (fan_in + fan_out),
         initializers.he_normal: 2.0 / fan_in,
         initializers.lecun_normal: 1.0 / fan_in,
+        initializers.standard_normal: 1.0,
     }
     n = math.prod(shape)
     for initializer, variance in variances.items():
@@ -42,7 +44,9 @@ def test_glorot_fills_its_bounds_evenly():
     assert np.all(np.abs(counts / 6000 - 1.0) < 5.0 / math.sqrt(6000 / 0.9))
 
 
-@pytest.mark.parametrize("initializer", [initializers.he_normal, initializers.lecun_normal])
+@pytest.mark.parametrize(
+    "initializer", [initializers.he_normal, initializers.lecun_normal, initializers.standard_normal]
+)
 def test_normal_ones_are_normal(initializer):
     w = drawn(initializer, (300, 200)).astype(np.float64).ravel()
     z = w / w.std()
@@ -51,13 +55,18 @@ def test_normal_ones_are_normal(initializer):
         assert abs((np.abs(z) < bound).mean() - share) < 5.0 * spread
 
 
-@pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "lecun_normal", "zeros"])
+@pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "lecun_normal", "standard_normal", "zeros"])
 def test_weights_are_float32_and_follow_from_the_generator(name):
     initializer = getattr(initializers, name)
     w = drawn(initializer, (4, 3))
     assert (w.dtype, w.shape) == (np.float32, (4, 3))
     np.testing.assert_array_equal(w, drawn(initializer, (4, 3)))
     assert name == "zeros" or not np.array_equal(w, drawn(initializer, (4, 3), seed=1))
+
+
+def test_every_initializer_is_tested_here():
+    tested = {"fans", "glorot_uniform", "he_normal", "lecun_normal", "standard_normal", "zeros"}
+    assert set(initializers.__all__) == tested
 
 
 def test_zeros_draw_nothing():
@@ -69,5 +78,7 @@ def test_zeros_draw_nothing():
 @pytest.mark.parametrize("name", ["glorot_uniform", "he_normal", "lecun_normal"])
 @pytest.mark.parametrize("shape", [(), (3,)])
 def test_a_shape_without_a_fan_in_is_refused(name, shape):
-    with pytest.raises(ValueError, match="has no fan-in"):
+    with refused(
+        ValueError, f"a weight of shape {shape} has no fan-in: expected (d_in, d_out) or (kh, kw, c_in, c_out)"
+    ):
         drawn(getattr(initializers, name), shape)

@@ -28,13 +28,24 @@ LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 
 def imports(path: Path) -> set[str]:
     """The modules of functional_nn that a file imports, by the first name below the package."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "functional_nn":
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("functional_nn."):
-            names.add(node.module.split(".")[1])
-    return names
+    return imports_of(path.read_text(encoding="utf-8"))
+
+
+def imports_of(text: str) -> set[str]:
+    paths: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import: import by the whole path"
+            paths += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            paths += [alias.name for alias in node.names]
+    return {path.split(".")[1] for path in paths if path.startswith("functional_nn.")}
+
+
+def test_every_form_of_import_is_seen():
+    forms = ["from functional_nn import tree", "from functional_nn.tree import map", "import functional_nn.tree as t"]
+    assert [imports_of(form) for form in [*forms, "def f():\n    " + forms[0]]] == [{"tree"}] * 4
+    assert imports_of("import numpy\nfrom functional_nnx.tree import map") == set()
 
 
 def test_every_module_has_a_level():

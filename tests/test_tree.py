@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_nn import tree
+from tests.refusals import refused
 
 
 class Point(NamedTuple):
@@ -53,7 +54,7 @@ def test_map_of_the_identity_is_the_tree(t):
 def test_flatten_and_unflatten_are_inverse(t):
     leaves, unflatten = tree.flatten(t)
     assert same(unflatten(leaves), t)
-    with pytest.raises(ValueError, match=f"the tree has {len(leaves)} leaves, got {len(leaves) + 1}"):
+    with refused(ValueError, f"unflatten: the tree has {len(leaves)} leaves, got {len(leaves) + 1}"):
         unflatten([*leaves, 0.0])
 
 
@@ -113,12 +114,12 @@ def test_map_takes_several_trees():
     ],
 )
 def test_trees_that_do_not_match_are_refused_by_path(a, b, path):
-    with pytest.raises(TypeError, match=f"trees differ at {path}"):
+    with pytest.raises(TypeError, match=f"^trees differ at {path}"):
         tree.map(lambda x, y: x, a, b)
 
 
 def test_ravel_refuses_a_mix_of_dtypes_by_path():
-    with pytest.raises(TypeError, match=r"c1.b is float64, c1.w is float32"):
+    with refused(TypeError, "ravel: c1.b is float64, c1.w is float32; convert one"):
         tree.ravel({"c1": {"w": np.ones(1, np.float32), "b": np.ones(1)}})
 
 
@@ -128,7 +129,7 @@ def test_ravel_keeps_float32_and_unravel_takes_another_dtype():
     assert unravel(vector.astype(np.float64))["w"].dtype == np.float64
     assert unravel(vector.astype(complex))["w"].dtype == complex
     for wrong in (np.ones(5), np.ones((2, 2)), np.ones(0)):
-        with pytest.raises(ValueError, match=r"expected a vector of shape \(4,\)"):
+        with refused(ValueError, f"unravel: expected a vector of shape (4,), got {wrong.shape}"):
             unravel(wrong)
 
 

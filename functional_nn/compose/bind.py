@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from functional_nn.layer import Layer, Params, StructureError
+from collections.abc import Mapping
+from typing import Any
+
+from functional_nn.arguments import ARRAYS
+from functional_nn.compose.parts import check_layer
+from functional_nn.errors import LayerError, StructureError, not_a_dict
+from functional_nn.layer import Layer, Params
 from functional_nn.value import constructor
 
 __all__ = ["bind"]
 
 
-@constructor
+def _layer(constructor: str, name: str, value: Any) -> Layer:
+    check_layer(f"{constructor}: {name}", value)
+    return value
+
+
+@constructor(model=_layer)
 def bind(model: Layer, fixed: Params) -> Layer:
     """Partial application: return `model` with the parts' parameters in `fixed` fixed, gone from its tree.
 
     `bind(model, {"c1": {...}})` has no entry c1 to train and spends no backward on it when it stands in front;
     `fixed` may reach into nested parts, and leave out any part. A batch norm whose `mean` and `var` are fixed uses them
-    in training too. The arrays are copied. Raises `TypeError` for a part or a parameter that `model` lacks.
+    in training too. The arrays are copied. Raises `TypeError` for a part or a parameter that `model` lacks, and for
+    one that is no array.
     """
+    if not isinstance(fixed, Mapping):
+        raise StructureError(f"bind: {not_a_dict(fixed)}", (), model.name)
     if not model.parts:
         return _bound_leaf(model, fixed)
     parts = dict(model.parts)
     for unknown in sorted(map(str, fixed.keys() - parts.keys())):
         message = f"bind: no such part; expected some of {', '.join(parts)}"
         raise StructureError(message, (unknown,), model.name)
-    parts |= {name: bind(parts[name], entry) for name, entry in fixed.items()}
+    for name, entry in fixed.items():
+        try:
+            parts[name] = bind(parts[name], entry)
+        except LayerError as error:
+            error.leave(model.name, part=name)
+            raise
     return recombined(model, parts)
 
 
@@ -37,7 +56,11 @@ def _bound_leaf(leaf: Layer, fixed: Params) -> Layer:
     known = (*leaf.parameters, *leaf.moments)
     for unknown in sorted(map(str, fixed.keys() - set(known))):
         problem = "bound already" if unknown in leaf.fixed else "no such parameter"
-        raise StructureError(f"bind: {problem}; expected some of {', '.join(known) or 'none'}", (unknown,), leaf.name)
+        expected = f"expected some of {', '.join(known)}" if known else "there are none to fix"
+        raise StructureError(f"bind: {problem}; {expected}", (unknown,), leaf.name)
+    for name, entry in fixed.items():
+        if type(entry) not in ARRAYS:
+            raise StructureError(f"bind: is a {type(entry).__name__}, expected a NumPy array", (name,), leaf.name)
     moments = tuple(name for name in leaf.moments if name not in fixed)
     if moments and moments != leaf.moments:
         raise StructureError(f"bind: fix {' and '.join(leaf.moments)} together", moments, leaf.name)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from functional_nn import keys
 from functional_nn.layer import NO_PARAMS, Layer, LayerError, Params, Pullback, Shape
 
-__all__ = ["Part", "fold", "named_parts"]
+__all__ = ["Part", "check_layer", "fold", "named_parts"]
 
 
 class Part(NamedTuple):
@@ -63,10 +63,15 @@ class Part(NamedTuple):
 def named_parts(combinator: str, parts: Mapping[str, Layer]) -> tuple[Part, ...]:
     """Return the parts by name; raises `TypeError` for one that is no layer."""
     for name, part in parts.items():
-        if not isinstance(part, Layer):
-            hint = ": call it to make one" if callable(part) else ""
-            raise TypeError(f"{combinator}.{name}: expected a Layer, got {part!r}{hint}")
+        check_layer(f"{combinator}.{name}", part)
     return tuple(Part(name, part) for name, part in parts.items())
+
+
+def check_layer(what: str, part: Any) -> None:
+    """Raise `TypeError` unless `part` is a layer."""
+    if not isinstance(part, Layer):
+        hint = ": call it to make one" if callable(part) else ""
+        raise TypeError(f"{what}: expected a Layer, got {getattr(part, '__name__', None) or repr(part)}{hint}")
 
 
 def fold(key: keys.Key | None, position: int) -> keys.Key | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from functional_nn.arguments import count
@@ -43,7 +41,7 @@ def embedding(entries: int, features: int, w_init: Init = standard_normal) -> La
 
         def pullback(dy: np.ndarray) -> tuple[Params, None]:
             dw = np.zeros_like(w)
-            np.add.at(dw, x.reshape(-1), dy.reshape(math.prod(x.shape), -1))
+            np.add.at(dw, x.reshape(-1), dy.reshape(-1, features))
             return {"w": dw}, None
 
         return apply(params, x), pullback

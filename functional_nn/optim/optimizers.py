@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functional_nn.arguments import fraction, not_negative
+from functional_nn.arguments import flag, fraction, not_negative, positive
 from functional_nn.optim.schedules import Schedule
 from functional_nn.optim.transforms import (
     Transform,
     add_decayed_weights,
     chain,
+    rate_or_schedule,
     scale_by_adagrad,
     scale_by_adam,
     scale_by_learning_rate,
@@ -19,7 +20,7 @@ from functional_nn.value import constructor
 __all__ = ["adagrad", "adam", "rmsprop", "sgd"]
 
 
-@constructor(momentum=fraction, weight_decay=not_negative)
+@constructor(learning_rate=rate_or_schedule, momentum=fraction, nesterov=flag, weight_decay=not_negative)
 def sgd(
     learning_rate: float | Schedule, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
 ) -> Transform:
@@ -34,7 +35,7 @@ def sgd(
     return _descent(first, learning_rate, weight_decay)
 
 
-@constructor(weight_decay=not_negative)
+@constructor(learning_rate=rate_or_schedule, b1=fraction, b2=fraction, eps=positive, weight_decay=not_negative)
 def adam(
     learning_rate: float | Schedule,
     b1: float = 0.9,
@@ -49,7 +50,7 @@ def adam(
     return _descent([scale_by_adam(b1, b2, eps)], learning_rate, weight_decay)
 
 
-@constructor(momentum=fraction, weight_decay=not_negative)
+@constructor(learning_rate=rate_or_schedule, decay=fraction, eps=positive, momentum=fraction, weight_decay=not_negative)
 def rmsprop(
     learning_rate: float | Schedule,
     decay: float = 0.99,
@@ -65,7 +66,7 @@ def rmsprop(
     return _descent(first, learning_rate, weight_decay)
 
 
-@constructor(weight_decay=not_negative)
+@constructor(learning_rate=rate_or_schedule, eps=positive, weight_decay=not_negative)
 def adagrad(learning_rate: float | Schedule, eps: float = 1e-10, weight_decay: float = 0.0) -> Transform:
     """Return AdaGrad (Duchi et al. 2011), s the sum of g^2 so far.
 

@@ -10,6 +10,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from functional_nn.arguments import count, fraction, not_negative, positive
 from functional_nn.value import Value, constructor
 
@@ -66,12 +68,18 @@ def exponential(rate: float, factor: float, every: int = 1) -> ScheduleValue:
     return ScheduleValue(lambda step: rate * factor ** (step / every))
 
 
+def _numbers(constructor: str, name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list | np.ndarray):
+        raise ValueError(f"{constructor}: {name} is {value!r}, expected a tuple of numbers")
+    return tuple(value)
+
+
 def _rates(constructor: str, name: str, value: Any) -> tuple[float, ...]:
-    return tuple(not_negative(constructor, name, rate) for rate in value)
+    return tuple(not_negative(constructor, name, rate) for rate in _numbers(constructor, name, value))
 
 
 def _boundaries(constructor: str, name: str, value: Any) -> tuple[int, ...]:
-    boundaries = tuple(count(constructor, name, step) for step in value)
+    boundaries = tuple(count(constructor, name, step) for step in _numbers(constructor, name, value))
     if any(later <= earlier for earlier, later in pairwise(boundaries)):
         raise ValueError(f"{constructor}: {name} are {boundaries}, expected numbers of updates that rise")
     return boundaries

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn import tree
-from functional_nn.arguments import fraction, not_negative, positive
+from functional_nn.arguments import flag, fraction, not_negative, positive
 from functional_nn.optim.schedules import Schedule
 from functional_nn.value import Value, constructor
 
@@ -47,6 +47,13 @@ class Transform(Value):
     update: Callable[[Tree, State, Tree], tuple[Tree, State]]
 
 
+def transformation(constructor: str, name: str, value: Any) -> Transform:
+    """Return `value`, an argument; raise `TypeError` unless it is a transformation."""
+    if not isinstance(value, Transform):
+        raise TypeError(f"{constructor}: {name} is {value!r}, expected a transformation, such as scale_by_adam()")
+    return value
+
+
 class EmptyState(NamedTuple):
     """The state of a transformation that remembers nothing."""
 
@@ -62,7 +69,7 @@ class TraceState(NamedTuple):
     velocity: Tree
 
 
-@constructor(decay=fraction)
+@constructor(decay=fraction, nesterov=flag)
 def trace(decay: float, nesterov: bool = False) -> Transform:
     """Return v <- decay v + g, updates v, or g + decay v with `nesterov` (Sutskever et al. 2013, section 2)."""
 
@@ -173,11 +180,12 @@ class ScheduleState(NamedTuple):
     step: int
 
 
-def _rate(constructor: str, name: str, value: Any) -> float | Schedule:
+def rate_or_schedule(constructor: str, name: str, value: Any) -> float | Schedule:
+    """Return a learning rate, an argument: a schedule, or a float of at least 0."""
     return value if callable(value) else not_negative(constructor, name, value)
 
 
-@constructor(rate=_rate)
+@constructor(rate=rate_or_schedule)
 def scale_by_learning_rate(rate: float | Schedule) -> Transform:
     """Return updates -rate u; a schedule is called with the number of updates before this one."""
     if not callable(rate):
@@ -193,12 +201,13 @@ def scale_by_learning_rate(rate: float | Schedule) -> Transform:
     return Transform(init, update)
 
 
-@constructor
+def _transformations(constructor: str, name: str, value: tuple[Any, ...]) -> tuple[Transform, ...]:
+    return tuple(transformation(constructor, f"{name}[{i}]", item) for i, item in enumerate(value))
+
+
+@constructor(transforms=_transformations)
 def chain(*transforms: Transform) -> Transform:
     """Return the transformation that applies these in order; its state is the tuple of theirs."""
-    for transform in transforms:
-        if not isinstance(transform, Transform):
-            raise TypeError(f"chain: expected transformations, such as scale_by_adam(), got {transform!r}")
 
     def init(params: Tree) -> tuple[State, ...]:
         return tuple(transform.init(params) for transform in transforms)

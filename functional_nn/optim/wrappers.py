@@ -9,20 +9,20 @@ import numpy as np
 
 from functional_nn import tree
 from functional_nn.arguments import count, fraction
-from functional_nn.optim.transforms import State, Transform, Tree, times_plus
+from functional_nn.optim.transforms import State, Transform, Tree, times_plus, transformation
 from functional_nn.value import constructor
 
 __all__ = ["accumulate", "masked", "parameter_average"]
 
 
 def _patterns(constructor: str, name: str, value: Any) -> tuple[str, ...]:
-    patterns = (value,) if isinstance(value, str) else tuple(value)
-    if not patterns:
-        raise ValueError(f'{constructor}: {name} is empty, expected at least one pattern of paths, such as "*.w"')
-    return patterns
+    patterns = (value,) if isinstance(value, str) else value
+    if not isinstance(patterns, tuple | list) or not patterns or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(f'{constructor}: {name} is {value!r}, expected patterns of paths, such as "*.w", at least one')
+    return tuple(patterns)
 
 
-@constructor(paths=_patterns)
+@constructor(transform=transformation, paths=_patterns)
 def masked(transform: Transform, paths: str | tuple[str, ...]) -> Transform:
     """Return the transformation that `transform` is for the leaves at these paths; the others pass as they are.
 
@@ -56,7 +56,7 @@ class AccumulateState(NamedTuple):
     inner: State
 
 
-@constructor(steps=count)
+@constructor(transform=transformation, steps=count)
 def accumulate(transform: Transform, steps: int) -> Transform:
     """Return the transformation that gives `transform` the mean of every `steps` gradients, and updates of 0 between.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -101,7 +101,12 @@ def _population(batches: list[Moments]) -> dict[str, Any]:
 
 
 def _changed(params: Params, path: Path, change: Callable[[Params], Params]) -> Params:
-    """Return params with the entry at a path changed; nothing is written."""
+    """Return params with the entry at a path changed; nothing is written.
+
+    What is no dict stays as it is: the layer that gets it refuses it, and knows its path.
+    """
+    if not isinstance(params, Mapping):
+        return params
     if not path:
         return change(params)
     return {**params, path[0]: _changed(params.get(path[0], {}), path[1:], change)}

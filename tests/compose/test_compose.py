@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-
 import numpy as np
 import pytest
 
 import functional_nn as fnn
-from functional_nn import keys, layers, models
+from functional_nn import keys, layers
 from functional_nn.testing import check_vjp
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 
@@ -42,7 +41,10 @@ def test_serial_is_the_composition_of_its_parts():
     np.testing.assert_array_equal(y, model.apply(params, x))
     dparams, dx = pullback(dy)
     dz = (dy @ params["g"]["w"].T) * (1 - hidden**2)
+    np.testing.assert_allclose(dparams["g"]["w"], hidden.T @ dy, rtol=1e-13)
+    np.testing.assert_allclose(dparams["g"]["b"], dy.sum(axis=0), rtol=1e-13)
     np.testing.assert_allclose(dparams["f"]["w"], x.T @ dz, rtol=1e-13)
+    np.testing.assert_allclose(dparams["f"]["b"], dz.sum(axis=0), rtol=1e-13)
     np.testing.assert_allclose(dx, dz @ params["f"]["w"].T, rtol=1e-13)
 
 
@@ -67,19 +69,48 @@ def test_residual_adds_and_branch_joins():
 
 
 def test_shapes_that_do_not_fit_are_refused_before_any_work():
-    with pytest.raises(ValueError, match=r"residual: the body gives \(4,\), the shortcut \(3,\)"):
-        fnn.residual(layers.dense(4)).output_shape((3,))
+    x = np.ones((1, 3), np.float32)
+    residual = fnn.residual(layers.dense(4))
+    params = {"body": layers.dense(4).init(RNG, (3,))}
+    text = "the shortcut {}: give a shortcut= layer to the same shape"
+    with refused(ValueError, f"residual: the body gives (4,), {text.format((3,))}"):
+        residual.output_shape((3,))
+    for run in (residual.apply, residual.vjp):
+        with refused(ValueError, f"residual: the body gives (1, 4), {text.format((1, 3))}"):
+            run(params, x)
     mixed = fnn.branch(a=layers.flatten(), b=layers.tanh)
-    with pytest.raises(ValueError, match=r"branch: the parts give"):
+    joined = "which can be joined only if all but the last axis agree"
+    with refused(ValueError, f"branch: the parts give [(4,), (2, 2, 1)], {joined}"):
         mixed.output_shape((2, 2, 1))
-    with pytest.raises(TypeError, match=r"serial\.a: expected a Layer, got .*call it"):
-        fnn.serial(a=layers.flatten)
+    for run in (mixed.apply, mixed.vjp):
+        with refused(ValueError, f"branch: the parts give [(1, 4), (1, 2, 2, 1)], {joined}"):
+            run({}, np.ones((1, 2, 2, 1)))
+
+
+def test_what_is_no_layer_is_refused_as_a_part():
+    text = "expected a Layer, got flatten: call it to make one"
+    for make, part in (
+        (lambda: fnn.serial(a=layers.flatten), "serial.a"),
+        (lambda: fnn.branch(a=layers.flatten), "branch.a"),
+        (lambda: fnn.residual(layers.flatten), "residual.body"),
+        (lambda: fnn.residual(layers.relu, layers.flatten), "residual.shortcut"),
+        (lambda: fnn.bind(layers.flatten, {}), "bind: model"),
+    ):
+        with refused(TypeError, f"{part}: {text}"):
+            make()
+    with refused(TypeError, "serial.a: expected a Layer, got 3"):
+        fnn.serial(a=3)
+    with refused(ValueError, "branch: expected at least one part, got none"):
+        fnn.branch()
 
 
 def test_keys_are_folded_by_position():
     calls: list[tuple] = []
-    fnn.serial(a=spy(calls), b=spy(calls)).vjp({}, np.zeros((1, 2)), key=7)
-    assert [key for _, key, _ in calls] == [keys.fold(7, 0), keys.fold(7, 1)]
+    a, b = spy(calls), spy(calls)
+    for model in (fnn.serial(a=a, b=b), fnn.branch(a=a, b=b), fnn.residual(a, b)):
+        calls.clear()
+        model.vjp({}, np.zeros((1, 2)), key=7)
+        assert [key for _, key, _ in calls] == [keys.fold(7, 0), keys.fold(7, 1)]
 
 
 def test_without_wrt_x_nothing_runs_back_before_the_first_parameters():
@@ -91,39 +122,3 @@ def test_without_wrt_x_nothing_runs_back_before_the_first_parameters():
     assert dx is None
     assert dparams.keys() == {"f"}
     assert [(what, wrt_x) for what, _, wrt_x in calls] == [("forward", False), ("forward", True), ("backward", True)]
-
-
-def test_bound_parts_are_gone_and_cost_no_backward():
-    calls: list[tuple] = []
-    model = fnn.serial(f=layers.dense(4), s=spy(calls), g=layers.dense(2))
-    params = float64(model.init(RNG, (3,)))
-    bound = fnn.bind(model, {"f": params["f"]})
-    assert bound.init(RNG, (3,)).keys() == {"g"}
-    x = RNG.standard_normal((2, 3))
-    np.testing.assert_array_equal(bound.apply({"g": params["g"]}, x), model.apply(params, x))
-    _, pullback = bound.vjp({"g": params["g"]}, x, wrt_x=False)
-    assert pullback(np.ones((2, 2)))[0].keys() == {"g"}
-    assert [what for what, *_ in calls] == ["forward"]
-    check_vjp(bound, {"g": params["g"]}, x)
-
-
-def test_bind_reaches_into_nested_parts_and_leaves():
-    model = fnn.serial(body=fnn.residual(layers.dense(3)), out=layers.dense(2))
-    params = float64(model.init(RNG, (3,)))
-    fixed = {"body": {"body": {"w": params["body"]["body"]["w"]}}}
-    bound = fnn.bind(model, fixed)
-    left = {"body": {"body": {"b": params["body"]["body"]["b"]}}, "out": params["out"]}
-    assert fnn.tree.map(np.shape, bound.init(RNG, (3,))) == fnn.tree.map(np.shape, left)
-    x = RNG.standard_normal((2, 3))
-    np.testing.assert_array_equal(bound.apply(left, x), model.apply(params, x))
-    check_vjp(bound, left, x)
-    assert pickle.loads(pickle.dumps(bound)) == bound != fnn.bind(model, {"out": params["out"]})
-
-
-def test_bind_names_what_the_model_lacks_and_what_is_bound_already():
-    model = models.lenet5(10)
-    with pytest.raises(TypeError, match=r"lenet5\.c2: bind: no such part; expected some of c1, a1"):
-        fnn.bind(model, {"c2": {}})
-    params = {"w": np.zeros((3, 2)), "b": np.zeros(2)}
-    with pytest.raises(TypeError, match=r"dense\.w: bound already"):
-        fnn.bind(layers.dense(2), {"w": params["w"]}).apply(params, np.zeros((1, 3)))

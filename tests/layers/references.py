@@ -114,6 +114,11 @@ def dense(params, x, units):
     return np.array([[b[j] + sum(row[i] * w[i][j] for i in range(len(row))) for j in range(units)] for row in x])
 
 
+def embedding(params, x, entries, features):
+    rows = params["w"].tolist()
+    return np.array([rows[int(number)] for number in x.ravel()]).reshape(*x.shape, features)
+
+
 def flatten(params, x):
     return np.array([[image[at] for at in np.ndindex(image.shape)] for image in x])
 

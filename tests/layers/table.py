@@ -1,4 +1,4 @@
-"""The table of all layers: a new layer needs one row here, and every test of `test_every_layer.py` holds for it."""
+"""The table of all layers: a new layer needs one row here, and every test of `test_every_layer*.py` holds for it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,13 +22,20 @@ def apart(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return 6.0 * (rng.permutation(size).reshape(shape) + 0.5 - size // 2) / max(size, 1)
 
 
+def below_three(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of an embedding's rows."""
+    return rng.integers(0, 3, shape)
+
+
 class Row(NamedTuple):
     """A layer and what it is compared with.
 
-    - `make(**arguments)`: the public constructor.
+    - `make(**arguments)`: the public constructor, or what returns the public layer where it takes no arguments.
     - `reference(params, x, **arguments)`: the naive definition.
     - `cases`: draws `(arguments, input_shape)` that fit each other; `inputs`: draws x.
     - `inference(rng, params)`: the parameters that `apply` takes, where they are not those of `vjp`.
+    - `magnifies(x, **arguments)`: how many times the layer magnifies rounding on its way to dx.
+    - `has_dx`: x has a derivative; where it has none, x holds whole numbers.
     - `but`: the laws that do not hold by the layer's nature, by their tests' names.
     """
 
@@ -37,6 +44,8 @@ class Row(NamedTuple):
     cases: st.SearchStrategy
     inputs: Callable[..., np.ndarray] = smooth
     inference: Callable[..., dict[str, np.ndarray]] = lambda rng, params: params
+    magnifies: Callable[..., float] = lambda x, **arguments: 1.0
+    has_dx: bool = True
     but: frozenset[str] = frozenset()
 
 
@@ -79,6 +88,28 @@ def grouped_windows(draw):
     return arguments, (h, w, groups * draw(st.integers(1, 2)))
 
 
+def divided_by(parts):
+    """The `magnifies` of a norm, which divides by the deviation of each of `parts(x, **arguments)`, twice for dx."""
+
+    def magnifies(x, epsilon=1e-5, **arguments):
+        variances = parts(x.astype(np.float64), **arguments).var(axis=-1)
+        return float(np.max(1.0 / (variances[variances > 0.0] + epsilon), initial=1.0))
+
+    return magnifies
+
+
+def vectors(x):
+    return x
+
+
+def in_groups(x, groups):
+    return np.moveaxis(x.reshape(len(x), -1, groups, x.shape[-1] // groups), 2, 1).reshape(len(x), groups, -1)
+
+
+def by_channel(x):
+    return x.reshape(-1, x.shape[-1]).T
+
+
 def with_statistics(rng: np.random.Generator, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Add a mean and a variance to a batch norm's parameters."""
     shape, dtype = params["w"].shape, params["w"].dtype
@@ -90,6 +121,7 @@ def with_statistics(rng: np.random.Generator, params: dict[str, np.ndarray]) -> 
 
 VJP_IS_APPLY = "test_output_of_vjp_is_that_of_apply"
 EXAMPLES_ARE_APART = "test_examples_of_a_batch_do_not_see_each_other"
+IS_ADJOINT = "test_pullback_is_the_adjoint"
 channels = st.integers(1, 4)
 positions = st.lists(st.integers(1, 3), max_size=2)
 epsilons = st.fixed_dictionaries({}, optional={"epsilon": st.sampled_from([1e-5, 0.1])})
@@ -130,13 +162,14 @@ ROWS = {
     ),
     "conv2d": Row(layers.conv2d, references.conv2d, windows("kernel", padded=True, filters=sizes) | grouped_windows()),
     "gelu": activation(layers.gelu, references.gelu),
-    "layer_norm": Row(layers.layer_norm, references.layer_norm, normed()),
-    "group_norm": Row(layers.group_norm, references.group_norm, normed(groups=sizes)),
+    "layer_norm": Row(layers.layer_norm, references.layer_norm, normed(), magnifies=divided_by(vectors)),
+    "group_norm": Row(layers.group_norm, references.group_norm, normed(groups=sizes), magnifies=divided_by(in_groups)),
     "batch_norm": Row(
         layers.batch_norm,
         references.batch_norm,
         normed(),
         inference=with_statistics,
+        magnifies=divided_by(by_channel),
         but=frozenset({VJP_IS_APPLY, EXAMPLES_ARE_APART}),
     ),
     "dropout": Row(
@@ -144,6 +177,14 @@ ROWS = {
         references.dropout,
         st.tuples(st.fixed_dictionaries({"drop_rate": st.sampled_from([0.0, 0.2, 0.5, 0.9])}), any_shape),
         but=frozenset({VJP_IS_APPLY, EXAMPLES_ARE_APART}),
+    ),
+    "embedding": Row(
+        layers.embedding,
+        references.embedding,
+        st.tuples(st.fixed_dictionaries({"entries": st.integers(3, 5), "features": sizes}), positions.map(tuple)),
+        below_three,
+        has_dx=False,
+        but=frozenset({IS_ADJOINT}),  # test_embedding.py checks its gradients
     ),
     "max_pool": Row(layers.max_pool, references.max_pool, windows("window"), apart),
     "avg_pool": Row(layers.avg_pool, references.avg_pool, windows("window")),

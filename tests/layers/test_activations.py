@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from functional_nn import layers
+from functional_nn import Layer, layers
 from tests.layers import references
 
-ALL = {name: getattr(layers, name) for name in ("sigmoid", "tanh", "scaled_tanh", "relu", "silu", "softplus")}
-ALL |= {"asinh_unit": layers.asinh_unit, "leaky_relu": layers.leaky_relu(0.01)}
+ALL = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), Layer)}
+ALL |= {"leaky_relu": layers.leaky_relu(0.01)}
 RANGE = np.concatenate(
     [
         [-1e4, -745.2, -710.0, -100.0, -36.0, -1.0, -1e-8, 0.0, 1e-8, 1.0, 36.0, 100.0, 710.0, 745.2, 1e4],
@@ -134,9 +134,3 @@ def test_silu_is_the_identity_for_large_inputs(dtype):
 @pytest.mark.parametrize("name", ALL)
 def test_not_a_number_is_passed_on(name):
     assert np.isnan(ALL[name].apply({}, np.array([np.nan]))).all()
-
-
-def test_activations_are_values():
-    for name in ALL:
-        if name != "leaky_relu":
-            assert repr(getattr(layers, name)) == name

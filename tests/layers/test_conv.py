@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from functional_nn import initializers, layers
+from functional_nn.layers import conv
 
 
 def image(rows):
@@ -77,6 +78,25 @@ def test_images_come_out_with_the_batch_innermost_in_memory():
     y, pullback = layer.vjp(params, x)
     for array in (y, pullback(y)[1]):
         assert array.transpose(1, 3, 2, 0).flags.c_contiguous
+
+
+def test_a_batch_whose_products_are_cut_into_blocks_gives_what_its_images_give():
+    layer, rng = layers.conv2d(16, 5), np.random.default_rng(0)
+    x, dy = rng.standard_normal((64, 14, 14, 6)), rng.standard_normal((64, 10, 10, 16))
+    params = {"w": rng.standard_normal((5, 5, 6, 16)), "b": rng.standard_normal(16)}
+    assert conv._blocks(params["w"].size * len(x), 10) > 1
+    assert conv._blocks(params["w"].size, 10) == 1
+    y, pullback = layer.vjp(params, x)
+    dparams, dx = pullback(dy)
+    total = {"w": 0.0, "b": 0.0}
+    for i in range(64):
+        one, one_pullback = layer.vjp(params, x[i : i + 1])
+        one_dparams, one_dx = one_pullback(dy[i : i + 1])
+        np.testing.assert_allclose(y[i : i + 1], one, atol=1e-11)
+        np.testing.assert_allclose(dx[i : i + 1], one_dx, atol=1e-11)
+        total = {name: total[name] + one_dparams[name] for name in total}
+    for name, expected in total.items():
+        np.testing.assert_allclose(dparams[name], expected, atol=1e-10)
 
 
 def test_initializers_are_kept_and_printed():

@@ -1,6 +1,7 @@
 """Laws that hold for every public layer, driven by the table in `table.py`."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,9 @@ from hypothesis import strategies as st
 
 from functional_nn import Layer, initializers, layers, tree
 from functional_nn.testing import check_vjp
-from tests.layers.cases import Case, cases, memory_orders
+from tests.drawn import arguments_of, values_of
+from tests.layers.cases import KEY, Case, cases, memory_orders
 from tests.layers.table import ROWS, VJP_IS_APPLY
-
-KEY = (3,)  # for the layers that draw
-LOOKS_UP = {"embedding"}  # takes whole numbers and has no dx, so its laws are in test_lookup.py
 
 
 def for_every_layer(test):
@@ -35,25 +34,41 @@ def same(a, b):
     tree.map(lambda left, right: np.testing.assert_array_equal(left, right, strict=True), a, b)
 
 
+def signature(array):
+    return None if array is None else (array.shape, array.dtype)
+
+
 def test_every_public_layer_has_a_row():
-    assert set(layers.__all__) == set(ROWS) | LOOKS_UP
+    assert set(layers.__all__) == set(ROWS)
 
 
 def test_laws_that_rows_are_excused_from_are_tests_of_this_file():
     assert {law for row in ROWS.values() for law in row.but} <= globals().keys()
 
 
-def test_public_layers_are_layers_or_their_constructors():
-    for name in layers.__all__:
-        public = getattr(layers, name)
-        assert isinstance(public, Layer) or callable(public), name
+@pytest.mark.parametrize("name", ROWS)
+def test_a_rows_make_is_the_public_layer_or_its_constructor(name):
+    public, make = getattr(layers, name), ROWS[name].make
+    assert (make() if isinstance(public, Layer) else make) is public
+
+
+@for_every_layer
+def test_a_layer_has_its_public_name(name, data):
+    assert drawn(name, data).layer.name == name
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_draws_every_argument_of_the_constructor_with_several_values(name):
+    arguments = [] if isinstance(getattr(layers, name), Layer) else arguments_of(getattr(layers, name))
+    values = values_of(ROWS[name].cases.map(lambda case: case[0]), examples=150)
+    assert {argument: len(values[argument]) > 1 for argument in arguments} == dict.fromkeys(arguments, True)
 
 
 @for_every_layer
 def test_output_is_that_of_the_naive_reference(name, data):
     case = drawn(name, data)
     y = case.layer.apply(case.inference, case.x)
-    assert y.dtype == case.x.dtype
+    assert y.dtype == case.dtype
     close(y.astype(np.float64), case.expected(), case.tolerance())
 
 
@@ -66,36 +81,35 @@ def test_pullback_is_the_adjoint(name, data):
 @for_every_layer
 def test_output_of_vjp_is_that_of_apply(name, data):
     case = drawn(name, data)
-    y, _ = case.layer.vjp(case.params, case.x, key=KEY)
+    y, _ = case.vjp()
     same(y, case.layer.apply(case.inference, case.x))
 
 
 @for_every_layer
 def test_inputs_are_not_written(name, data):
     case = drawn(name, data)  # its arrays are read-only, so a write raises; the copies show a write past that
-    given_arrays = {"params": case.params, "x": case.x, "dy": case.dy}
-    before = tree.map(np.copy, given_arrays)
+    arrays = {"params": case.params, "inference": case.inference, "x": case.x, "dy": case.dy}
+    before = tree.map(np.copy, arrays)
     case.layer.apply(case.inference, case.x)
-    _, pullback = case.layer.vjp(case.params, case.x, key=KEY)
-    pullback(case.dy)
-    same(given_arrays, before)
+    case.run()
+    same(arrays, before)
 
 
 @for_every_layer
 def test_nothing_that_comes_out_shares_memory_with_what_went_in(name, data):
     case = drawn(name, data)
     y = case.layer.apply(case.inference, case.x)
-    trained, pullback = case.layer.vjp(case.params, case.x, key=KEY)
+    trained, pullback = case.vjp()
     dparams, dx = pullback(case.dy)
     inputs = [case.x, case.dy, *tree.leaves(case.params), *tree.leaves(case.inference)]
-    for out in (y, trained, dx, *tree.leaves(dparams)):
-        assert not any(np.shares_memory(out, given_array) for given_array in inputs)
+    for out in tree.leaves((y, trained, dx, dparams)):
+        assert not any(np.shares_memory(out, array) for array in inputs)
 
 
 @for_every_layer
 def test_pullback_gives_the_same_again_after_its_results_were_overwritten(name, data):
     case = drawn(name, data)
-    _, pullback = case.layer.vjp(case.params, case.x, key=KEY)
+    _, pullback = case.vjp()
     first = pullback(case.dy)
     kept = tree.map(np.copy, first)
     for gradient in tree.leaves(first):
@@ -106,12 +120,12 @@ def test_pullback_gives_the_same_again_after_its_results_were_overwritten(name, 
 @for_every_layer
 def test_examples_of_a_batch_do_not_see_each_other(name, data):
     case = drawn(name, data, examples=st.integers(2, 4))
-    y, pullback = case.layer.vjp(case.params, case.x, key=KEY)
-    dparams, dx = pullback(case.dy)
-    singles = [case.layer.vjp(case.params, case.x[i : i + 1]) for i in range(len(case.x))]
+    y, dparams, dx = case.run()
+    singles = [case.vjp(x=case.x[i : i + 1]) for i in range(len(case.x))]
     gradients = [single[1](case.dy[i : i + 1]) for i, single in enumerate(singles)]
     close(y, np.concatenate([single[0] for single in singles]), case.tolerance())
-    close(dx, np.concatenate([gradient[1] for gradient in gradients]), case.tolerance())
+    if case.row.has_dx:
+        close(dx, np.concatenate([gradient[1] for gradient in gradients]), case.tolerance())
     total = tree.map(lambda *parts: sum(parts), *[gradient[0] for gradient in gradients])
     tree.map(lambda whole, summed: close(whole, summed, case.tolerance()), dparams, total)
 
@@ -119,32 +133,28 @@ def test_examples_of_a_batch_do_not_see_each_other(name, data):
 @for_every_layer
 def test_gradients_have_the_tree_shapes_and_dtypes_of_what_they_belong_to(name, data):
     case = drawn(name, data)
-    y, pullback = case.layer.vjp(case.params, case.x, key=KEY)
-    dparams, dx = pullback(case.dy)
-    assert (y.shape, y.dtype) == (case.dy.shape, case.x.dtype)
-    assert (dx.shape, dx.dtype) == (case.x.shape, case.x.dtype)
+    y, dparams, dx = case.run()
+    assert signature(y) == signature(case.dy)
+    assert signature(dx) == (signature(case.x) if case.row.has_dx else None)
     assert type(dparams) is dict
-    tree.map(lambda p, g: (p.shape, p.dtype) == (g.shape, g.dtype) or pytest.fail(f"{g}"), case.params, dparams)
+    assert {entry: signature(gradient) for entry, gradient in dparams.items()} == {
+        entry: signature(parameter) for entry, parameter in case.params.items()
+    }
 
 
 @for_every_layer
 def test_float32_is_float64_rounded(name, data):
     short = drawn(name, data, dtypes=(np.float32,))
     wide = short.as_type(np.float64)
-    y, pullback = short.layer.vjp(short.params, short.x, key=KEY)
-    y_wide, pullback_wide = wide.layer.vjp(wide.params, wide.x, key=KEY)
-    results, results_wide = (y, *pullback(short.dy)), (y_wide, *pullback_wide(wide.dy))
-    tree.map(lambda a, b: close(a.astype(np.float64), b, short.tolerance()), results, results_wide)
+    tree.map(lambda a, b: close(a.astype(np.float64), b, short.tolerance()), short.run(), wide.run())
 
 
 @for_every_layer
 def test_empty_batch_passes(name, data):
     case = drawn(name, data, examples=st.just(0))
-    y, pullback = case.layer.vjp(case.params, case.x, key=KEY)
-    dparams, dx = pullback(case.dy)
-    assert y.shape == case.dy.shape
-    assert case.layer.apply(case.inference, case.x).shape == case.dy.shape
-    assert dx.shape == case.x.shape
+    y, dparams, dx = case.run()
+    assert signature(y) == signature(case.layer.apply(case.inference, case.x)) == signature(case.dy)
+    assert signature(dx) == (signature(case.x) if case.row.has_dx else None)
     same(dparams, tree.zeros_like(case.params))
 
 
@@ -160,12 +170,10 @@ def test_output_shape_is_that_of_the_output(name, data):
 @for_every_layer
 def test_without_dx_the_parameters_gradients_are_the_same(name, data):
     case = drawn(name, data)
-    expected, whole = case.layer.vjp(case.params, case.x, key=KEY)
     y, pullback = case.layer.vjp(case.params, case.x, key=KEY, wrt_x=False)
-    without, dx = pullback(case.dy)
+    dparams, dx = pullback(case.dy)
     assert dx is None
-    same(without, whole(case.dy)[0])
-    same(y, expected)
+    same((y, dparams), case.run()[:2])
 
 
 @for_every_layer
@@ -173,10 +181,8 @@ def test_memory_order_does_not_matter(name, data):
     case = drawn(name, data)
     x, dy = data.draw(memory_orders(case.x)), data.draw(memory_orders(case.dy))
     params = tree.map(lambda p: data.draw(memory_orders(p)), case.params)
-    y, pullback = case.layer.vjp(case.params, case.x, key=KEY)
-    other_y, other_pullback = case.layer.vjp(params, x, key=KEY)
-    results, others = (y, *pullback(case.dy)), (other_y, *other_pullback(dy))
-    tree.map(lambda a, b: close(a, b, case.tolerance()), results, others)
+    y, pullback = case.vjp(params, x)
+    tree.map(lambda a, b: close(a, b, case.tolerance()), (y, *pullback(dy)), case.run())
     inference = tree.map(lambda p: data.draw(memory_orders(p)), case.inference)
     close(case.layer.apply(inference, x), case.layer.apply(case.inference, case.x), case.tolerance())
 
@@ -237,8 +243,7 @@ def test_different_layers_are_unequal():
 @for_every_layer
 def test_layer_pickles(name, data):
     case = drawn(name, data)
-    copy = pickle.loads(pickle.dumps(case.layer))
-    assert copy == case.layer
-    same(copy.apply(case.inference, case.x), case.layer.apply(case.inference, case.x))
-    _, pullback = copy.vjp(case.params, case.x, key=KEY)
-    same(pullback(case.dy), case.layer.vjp(case.params, case.x, key=KEY)[1](case.dy))
+    copy = replace(case, layer=pickle.loads(pickle.dumps(case.layer)))
+    assert copy.layer == case.layer
+    same(copy.layer.apply(case.inference, case.x), case.layer.apply(case.inference, case.x))
+    same(copy.run(), case.run())

@@ -47,19 +47,7 @@ def test_a_constant_input_is_no_division_by_zero():
 def test_a_far_mean_does_not_cancel_the_variance():
     x = (X + 1e4).astype(np.float32)
     for layer in (layers.layer_norm(), layers.group_norm(2), layers.batch_norm()):
-        np.testing.assert_allclose(plain(layer, x), plain(layer, x.astype(np.float64)), atol=2e-3)
-
-
-def test_groups_that_do_not_divide_the_channels_are_refused():
-    with pytest.raises(ValueError, match="8 channels do not divide into 3 groups"):
-        layers.group_norm(3).init(np.random.default_rng(0), (4, 8))
-
-
-@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, "1"])
-def test_an_epsilon_that_is_not_above_zero_is_refused(bad):
-    for make in (layers.layer_norm, layers.batch_norm, lambda epsilon: layers.group_norm(2, epsilon)):
-        with pytest.raises(ValueError, match="epsilon is"):
-            make(bad)
+        np.testing.assert_allclose(plain(layer, x), plain(layer, x.astype(np.float64)), atol=1e-3)
 
 
 def batch_normed():

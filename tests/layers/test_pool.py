@@ -71,6 +71,15 @@ def test_ties_go_to_the_first_wherever_windows_overlap_or_leave_gaps(window, str
         assert pooled(layer, image(x), dy)[1] == first_maximum(x.tolist(), window, stride, dy)
 
 
+def test_the_first_of_equal_maxima_is_found_in_windows_of_more_than_256_rows_too():
+    x = np.zeros((1, 300, 2, 1))
+    x[0, 260, 0, 0] = x[0, 250, 1, 0] = 1.0
+    _, pullback = layers.max_pool((300, 2)).vjp({}, x)
+    _, dx = pullback(np.full((1, 1, 1, 1), 7.0))
+    assert np.argwhere(dx[0, :, :, 0]).tolist() == [[250, 1]]
+    assert dx.sum() == 7.0
+
+
 def test_overlapping_windows_add_their_gradients():
     y, dx = pooled(layers.max_pool(2, stride=1), image([[0, 0, 0], [0, 9, 0], [0, 0, 0]]), [[1, 2], [3, 4]])
     assert y == [[9, 9], [9, 9]]

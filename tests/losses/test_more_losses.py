@@ -1,4 +1,4 @@
-"""Smoothed, weighted, sigmoid, hinge, KL and Huber losses: plain Python, PyTorch, gradients, chunks and refusals."""
+"""Smoothed, weighted, sigmoid, hinge, KL and Huber losses: plain Python, gradients, chunks and refusals."""
 
 import math
 import pickle
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import functional_nn as fnn
 from functional_nn import layers, losses, optim
 from functional_nn.testing import check_loss
+from tests.refusals import refused
 
 WEIGHTS = (0.5, 2.0, 1.0, 4.0)
 
@@ -97,36 +98,14 @@ def test_values_are_those_of_the_definition_and_float32_is_close(problem):
         assert loss.apply(outputs, targets) == pytest.approx(expected, rel=1e-12, abs=1e-13), loss
         short = loss.apply(outputs.astype(np.float32), targets)
         assert type(short) is float
-        assert short == pytest.approx(expected, rel=1e-4, abs=1e-5), loss
+        assert short == pytest.approx(expected, rel=1e-5, abs=1e-6), loss
 
 
 @given(problems())
 def test_pullbacks_are_the_derivatives(problem):
     for loss, outputs, targets, _ in every_loss(problem):
         check_loss(loss, outputs, targets)
-
-
-@given(problems())
-def test_pytorch_agrees(problem):
-    torch = pytest.importorskip("torch", reason="PyTorch is an oracle where it is installed")
-    functional, tensor = torch.nn.functional, lambda a: torch.from_numpy(np.array(a))
-    outputs, labels, rows, numbers = problem
-    class_weights = tensor(np.array(WEIGHTS))
-    pairs = [
-        (losses.cross_entropy(0.3, WEIGHTS), labels,
-         lambda z, t: functional.cross_entropy(z, t, weight=class_weights, label_smoothing=0.3)),
-        (losses.kl_divergence, rows, lambda z, t: functional.kl_div(z.log_softmax(1), t, reduction="batchmean")),
-        (losses.sigmoid_cross_entropy, rows, functional.binary_cross_entropy_with_logits),
-        (losses.hinge(0.3), labels, lambda z, t: functional.multi_margin_loss(z, t, margin=0.3)),
-        (losses.huber(0.2), numbers, lambda z, t: functional.huber_loss(z, t, delta=0.2)),
-    ]  # fmt: skip
-    for loss, targets, theirs in pairs:
-        z = tensor(outputs).requires_grad_()
-        expected = theirs(z, tensor(targets))
-        expected.backward()
-        value, pullback = loss.vjp(outputs, targets)
-        assert value == pytest.approx(expected.item(), rel=1e-10, abs=1e-10), loss
-        np.testing.assert_allclose(pullback(1.0), z.grad.numpy(), atol=1e-10, err_msg=repr(loss))
+        check_loss(loss, outputs.astype(np.float32), targets)
 
 
 def test_kinks_have_the_documented_derivatives():
@@ -136,15 +115,19 @@ def test_kinks_have_the_documented_derivatives():
     np.testing.assert_allclose(pullback(3.0), [[1.0, 1.0, -0.5]])
 
 
-def test_no_finite_output_overflows():
-    huge = np.array([[3e38, -3e38], [0.0, 3e38]], np.float32)
+def test_outputs_up_to_a_quarter_of_the_largest_number_do_not_overflow():
+    quarter = float(np.finfo(np.float32).max) / 4
+    huge = np.array([[quarter, -quarter], [0.0, quarter]], np.float32)
     for loss, targets in (
         (losses.cross_entropy(0.1), np.array([1, 0])),
         (losses.kl_divergence, np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)),
         (losses.sigmoid_cross_entropy, np.array([[0.0, 1.0], [1.0, 0.0]], np.float32)),
+        (losses.hinge(), np.array([1, 0])),
+        (losses.huber(), np.zeros((2, 2), np.float32)),
     ):
-        _, pullback = loss.vjp(huge / 4, targets)
-        assert np.isfinite(pullback(1.0)).all()
+        value, pullback = loss.vjp(huge, targets)  # no warning either: warnings are errors
+        assert math.isfinite(value), loss
+        assert np.isfinite(pullback(1.0)).all(), loss
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -182,6 +165,15 @@ def test_hits_say_which_outputs_are_right():
     assert losses.huber().hits is None
 
 
+def test_scores_are_the_softmax_where_a_loss_has_classes():
+    z = np.array([[1.0, -2.0, 0.5], [900.0, 0.0, 900.0]])
+    expected = [[math.exp(v) / math.fsum(map(math.exp, z[0])) for v in z[0]], [0.5, 0.0, 0.5]]
+    for loss in (losses.softmax_cross_entropy, losses.cross_entropy(0.1), losses.kl_divergence):
+        np.testing.assert_allclose(loss.scores(z), expected, rtol=1e-14)
+    for loss in (losses.sigmoid_cross_entropy, losses.hinge(), losses.mean_squared_error, losses.huber()):
+        assert loss.scores is None
+
+
 def test_losses_print_compare_and_pickle_by_what_they_are():
     assert repr(losses.huber(0.5)) == "huber(delta=0.5)"
     assert repr(losses.softmax_cross_entropy) == "softmax_cross_entropy"
@@ -197,21 +189,47 @@ def test_losses_print_compare_and_pickle_by_what_they_are():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: losses.cross_entropy(1.0), "label_smoothing is 1.0"),
-        (lambda: losses.cross_entropy(class_weights=(1.0, 0.0)), "class_weights is"),
-        (lambda: losses.cross_entropy(class_weights=()), "class_weights is"),
-        (lambda: losses.hinge(0.0), "margin is 0.0"),
-        (lambda: losses.huber(-1.0), "delta is -1.0"),
-        (lambda: losses.cross_entropy(0.0, (1.0,)).apply(np.zeros((2, 3)), np.zeros(2, int)), "1 class_weights for 3"),
-        (lambda: losses.cross_entropy().apply(np.zeros((2, 3)), np.zeros((2, 3))), "one-dimensional integer labels"),
-        (lambda: losses.hinge().apply(np.zeros((2, 3)), np.array([0, 3])), "label 3 at index 1 is outside 0 .. 2"),
-        (lambda: losses.kl_divergence.apply(np.zeros((1, 2)), np.array([[-0.1, 1.1]])), "not negative"),
-        (lambda: losses.sigmoid_cross_entropy.apply(np.zeros((1, 2)), np.array([[0.0, 1.1]])), "from 0 to 1"),
-        (lambda: losses.huber().apply(np.zeros((0, 2)), np.zeros((0, 2))), "empty"),
+        (
+            lambda: losses.cross_entropy(1.0),
+            "cross_entropy: label_smoothing is 1.0, expected a number from 0 up to but without 1",
+        ),
+        (
+            lambda: losses.cross_entropy(class_weights=(1.0, 0.0)),
+            "cross_entropy: class_weights is 0.0, expected a finite number above 0",
+        ),
+        (
+            lambda: losses.cross_entropy(class_weights=()),
+            "cross_entropy: class_weights is (), expected finite numbers above 0, one a class",
+        ),
+        (lambda: losses.hinge(0.0), "hinge: margin is 0.0, expected a finite number above 0"),
+        (lambda: losses.huber(-1.0), "huber: delta is -1.0, expected a finite number above 0"),
+        (
+            lambda: losses.cross_entropy(0.0, (1.0,)).apply(np.zeros((2, 3)), np.zeros(2, int)),
+            "cross_entropy: 1 class_weights for 3 classes",
+        ),
+        (
+            lambda: losses.cross_entropy().apply(np.zeros((2, 3)), np.zeros((2, 3))),
+            "cross_entropy: targets are float64 of shape (2, 3), expected one-dimensional integer labels",
+        ),
+        (
+            lambda: losses.hinge().apply(np.zeros((2, 3)), np.array([0, 3])),
+            "hinge: label 3 at index 1 is outside 0 .. 2",
+        ),
+        (
+            lambda: losses.kl_divergence.apply(np.zeros((1, 2)), np.array([[-0.1, 1.1]])),
+            "kl_divergence: a target is -0.1, expected probabilities: rows that are not negative",
+        ),
+        *[
+            (
+                lambda bad=bad: losses.sigmoid_cross_entropy.apply(np.zeros((1, 2)), np.array([[0.0, bad]])),
+                "sigmoid_cross_entropy: targets must be probabilities, numbers from 0 to 1",
+            )
+            for bad in (1.1, -0.1)
+        ],
     ],
-)  # fmt: skip
+)
 def test_bad_arguments_and_targets_are_refused(make, message):
-    with pytest.raises(ValueError, match=message):
+    with refused(ValueError, message):
         make()
 
 

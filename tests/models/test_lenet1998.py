@@ -11,6 +11,7 @@ import functional_nn as fnn
 from functional_nn import data, layers, models, optim, tree
 from functional_nn.models.lenet1998 import layers as layers1998
 from functional_nn.testing import check_loss, check_vjp
+from tests.refusals import refused
 
 MODEL = models.lenet5_1998()
 PARAMS = MODEL.init(np.random.default_rng(0), (32, 32, 1))
@@ -105,12 +106,19 @@ def test_the_smallest_output_is_a_hit():
     assert models.penalty_loss().hits(np.array([[3.0, 1.0], [0.0, 2.0]]), np.array([0, 0])).tolist() == [False, True]
 
 
+def test_scores_are_the_likelihoods_of_the_digits_beside_rubbish():
+    scores = models.penalty_loss(0.5).scores(np.array([[1.0, 2.0], [800.0, 900.0]]))
+    total = math.exp(-0.5) + math.exp(-1.0) + math.exp(-2.0)
+    np.testing.assert_allclose(scores[0], [math.exp(-1.0) / total, math.exp(-2.0) / total], rtol=1e-14)
+    np.testing.assert_allclose(scores[1], [0.0, 0.0], atol=1e-300)  # far from all digits
+
+
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match="rubbish is 0"):
+    with refused(ValueError, "penalty_loss: rubbish is 0, expected a finite number above 0"):
         models.penalty_loss(0)
-    with pytest.raises(ValueError, match="table I connects 6 maps"):
+    with refused(ValueError, "connected_conv: input is (14, 14, 5), table I connects 6 maps"):
         layers1998.connected_conv().init(np.random.default_rng(0), (14, 14, 5))
-    with pytest.raises(ValueError, match=r"lenet5_1998"):
+    with refused(ValueError, "lenet5_1998.c5: input of height 4, padding included, is smaller than the window of 5"):
         MODEL.init(np.random.default_rng(0), (28, 28, 1))
 
 

@@ -1,11 +1,11 @@
 """The small residual network: its size, its shapes and that it composes with everything else."""
 
 import numpy as np
-import pytest
 
 import functional_nn as fnn
 from functional_nn import losses, models, tree
 from functional_nn.testing import check_vjp
+from tests.refusals import refused
 
 MODEL = models.small_resnet(5, width=16)  # two channels a group: of one, the norm takes the bias out
 PARAMS = MODEL.init(np.random.default_rng(0), (8, 8, 3))
@@ -29,5 +29,5 @@ def test_its_step_is_the_same_for_every_number_of_workers():
 
 
 def test_a_width_that_the_groups_do_not_divide_is_refused():
-    with pytest.raises(ValueError, match="width is 12, expected a multiple of 8"):
+    with refused(ValueError, "small_resnet: width is 12, expected a multiple of 8: the norm's groups"):
         models.small_resnet(width=12)

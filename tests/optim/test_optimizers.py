@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from functional_nn import optim, tree
+from tests.refusals import refused
 
 OPTIMIZERS = {
     "sgd": optim.sgd(0.1),
@@ -202,31 +203,50 @@ def test_states_are_namedtuples_of_trees(name, trees):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_gradients_of_another_tree_are_refused_by_path(name, trees):
     (params, gradients), optimizer = trees, OPTIMIZERS[name]
-    if name in ("sgd", "scheduled"):
-        updates, _ = optimizer.update({"c1": gradients[0]["c1"]}, optimizer.init(params), params)
-        with pytest.raises(TypeError, match="the root"):
-            optim.apply_updates(params, updates)
-    else:
-        with pytest.raises(TypeError, match="the root"):
-            optimizer.update({"c1": gradients[0]["c1"]}, optimizer.init(params), params)
+    part = {"c1": gradients[0]["c1"]}
+    with pytest.raises(
+        TypeError, match=r"^trees differ at the root: dict with [\w., ]+ against dict with [\w.]+"
+    ) as caught:
+        optim.apply_updates(params, optimizer.update(part, optimizer.init(params), params)[0])
+    assert "c1" in str(caught.value)
+
+
+NOT_NEGATIVE = "expected a finite number that is not negative"
+FRACTION = "expected a number from 0 up to but without 1"
+POSITIVE = "expected a finite number above 0"
+
+
+@pytest.mark.parametrize("make", [optim.sgd, optim.adam, optim.rmsprop, optim.adagrad])
+@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf, "0.1", None, True])
+def test_a_bad_learning_rate_is_refused_by_the_optimizers_name(make, bad):
+    with refused(ValueError, f"{make.__name__}: learning_rate is {bad!r}, {NOT_NEGATIVE}"):
+        make(bad)
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "setting", "bad", "expected"),
     [
-        lambda: optim.sgd(-0.1),
-        lambda: optim.sgd(math.nan),
-        lambda: optim.sgd(math.inf),
-        lambda: optim.sgd(0.1, momentum=1.0),
-        lambda: optim.sgd(0.1, momentum=-0.5),
-        lambda: optim.sgd(0.1, weight_decay=-1.0),
-        lambda: optim.sgd(0.1, nesterov=True),
-        lambda: optim.adam(0.1, b1=1.0),
-        lambda: optim.adam(0.1, b2=-0.1),
-        lambda: optim.adam(0.1, eps=0.0),
-        lambda: optim.adam(-0.1),
+        (optim.sgd, "momentum", 1.0, FRACTION),
+        (optim.sgd, "momentum", -0.5, FRACTION),
+        (optim.sgd, "weight_decay", -1.0, NOT_NEGATIVE),
+        (optim.sgd, "nesterov", "no", "expected True or False"),
+        (optim.adam, "b1", 1.0, FRACTION),
+        (optim.adam, "b2", -0.1, FRACTION),
+        (optim.adam, "eps", 0.0, POSITIVE),
+        (optim.adam, "weight_decay", math.nan, NOT_NEGATIVE),
+        (optim.rmsprop, "decay", 2, FRACTION),
+        (optim.rmsprop, "eps", -1e-8, POSITIVE),
+        (optim.rmsprop, "momentum", 1.0, FRACTION),
+        (optim.rmsprop, "weight_decay", -1.0, NOT_NEGATIVE),
+        (optim.adagrad, "eps", 0.0, POSITIVE),
+        (optim.adagrad, "weight_decay", -1.0, NOT_NEGATIVE),
     ],
 )
-def test_settings_without_a_meaning_are_refused(make):
-    with pytest.raises(ValueError, match=r"expected|needs"):
-        make()
+def test_settings_without_a_meaning_are_refused_by_the_optimizers_name(make, setting, bad, expected):
+    with refused(ValueError, f"{make.__name__}: {setting} is {bad!r}, {expected}"):
+        make(0.1, **{setting: bad})
+
+
+def test_nesterov_needs_a_momentum():
+    with refused(ValueError, "sgd: nesterov=True needs a momentum above 0, got 0.0"):
+        optim.sgd(0.1, nesterov=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from functional_nn import optim, tree
+from tests.refusals import refused
 
 
 def run(transform, *gradients, params=None):
@@ -62,8 +63,9 @@ def test_clip_passes_what_is_not_finite(value):
 
 
 def test_adam_starts_with_steps_of_one_whatever_the_gradients_size():
-    for updates in run(optim.scale_by_adam(), [1e-3, -1e4]):
-        np.testing.assert_allclose(updates, [1.0, -1.0], rtol=1e-4)
+    gradient = np.array([1e-3, -1e4])
+    updates = run(optim.scale_by_adam(eps=1e-8), gradient)[0]
+    np.testing.assert_allclose(updates, gradient / (np.abs(gradient) + 1e-8), rtol=1e-14)
 
 
 def test_chain_applies_in_order_and_keeps_each_ones_state():
@@ -94,8 +96,15 @@ def test_chains_nest():
 def test_a_chain_refuses_the_state_of_another():
     params = {"p": np.zeros(1)}
     chain = optim.chain(optim.trace(0.5), optim.scale_by_learning_rate(1.0))
-    with pytest.raises(ValueError, match="chain: the state is a tuple of 1, expected a tuple of 2"):
-        chain.update(params, chain.init(params)[:1], params)
+    remedy = "pass the state that this optimizer's init or update returned"
+    text = f"expected a tuple of 2, one for each transformation: {remedy}"
+    for state, kind in (
+        (chain.init(params)[:1], "a tuple of 1"),
+        (chain.init(params)[0], "a TraceState"),
+        (None, "a NoneType"),
+    ):
+        with refused(ValueError, f"chain: the state is {kind}, {text}"):
+            chain.update(params, state, params)
 
 
 def test_apply_updates_adds_and_names_what_differs():
@@ -104,25 +113,54 @@ def test_apply_updates_adds_and_names_what_differs():
     new = optim.apply_updates(params, updates)
     assert new["a"]["w"].tolist() == [2.0, -2.0]
     assert params["a"]["w"].tolist() == [1.0, 1.0]
-    with pytest.raises(TypeError, match="trees differ at a: dict with w against dict with v"):
+    with refused(TypeError, "trees differ at a: dict with w against dict with v"):
         optim.apply_updates(params, {"a": {"v": np.ones(2)}, "b": np.ones(1)})
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "message"),
     [
-        lambda: optim.trace(1.0),
-        lambda: optim.trace(math.nan),
-        lambda: optim.scale_by_adam(eps=-1e-8),
-        lambda: optim.add_decayed_weights(-0.1),
-        lambda: optim.clip_by_global_norm(0.0),
-        lambda: optim.clip_by_global_norm(math.inf),
-        lambda: optim.scale_by_learning_rate(-1.0),
+        (lambda: optim.trace(1.0), "trace: decay is 1.0, expected a number from 0 up to but without 1"),
+        (lambda: optim.trace(math.nan), "trace: decay is nan, expected a number from 0 up to but without 1"),
+        (lambda: optim.trace(0.5, nesterov=1), "trace: nesterov is 1, expected True or False"),
+        (lambda: optim.scale_by_adam(b1=1.0), "scale_by_adam: b1 is 1.0, expected a number from 0 up to but without 1"),
+        (
+            lambda: optim.scale_by_adam(b2=-1.0),
+            "scale_by_adam: b2 is -1.0, expected a number from 0 up to but without 1",
+        ),
+        (lambda: optim.scale_by_adam(eps=-1e-8), "scale_by_adam: eps is -1e-08, expected a finite number above 0"),
+        (lambda: optim.scale_by_rms(decay=1), "scale_by_rms: decay is 1, expected a number from 0 up to but without 1"),
+        (lambda: optim.scale_by_rms(eps=0), "scale_by_rms: eps is 0, expected a finite number above 0"),
+        (lambda: optim.scale_by_adagrad(0.0), "scale_by_adagrad: eps is 0.0, expected a finite number above 0"),
+        (
+            lambda: optim.add_decayed_weights(-0.1),
+            "add_decayed_weights: rate is -0.1, expected a finite number that is not negative",
+        ),
+        (lambda: optim.clip_by_global_norm(0.0), "clip_by_global_norm: limit is 0.0, expected a finite number above 0"),
+        (
+            lambda: optim.clip_by_global_norm(math.inf),
+            "clip_by_global_norm: limit is inf, expected a finite number above 0",
+        ),
+        (
+            lambda: optim.scale_by_learning_rate(-1.0),
+            "scale_by_learning_rate: rate is -1.0, expected a finite number that is not negative",
+        ),
     ],
 )
-def test_settings_without_a_meaning_are_refused(make):
-    with pytest.raises(ValueError, match="expected"):
+def test_settings_without_a_meaning_are_refused(make, message):
+    with refused(ValueError, message):
         make()
+
+
+def test_what_is_no_transformation_is_refused_wherever_one_is_taken():
+    text = "expected a transformation, such as scale_by_adam()"
+    for make, argument in (
+        (lambda: optim.chain(optim.trace(0.5), 0.1), "chain: transforms[1] is 0.1"),
+        (lambda: optim.masked(0.1, "*.w"), "masked: transform is 0.1"),
+        (lambda: optim.accumulate(0.1, 2), "accumulate: transform is 0.1"),
+    ):
+        with refused(TypeError, f"{argument}, {text}"):
+            make()
 
 
 def test_a_users_transform_chains_with_ours():

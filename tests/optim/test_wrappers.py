@@ -5,6 +5,7 @@ import pytest
 
 import functional_nn as fnn
 from functional_nn import layers, losses, optim, tree
+from tests.refusals import refused
 
 PARAMS = {
     "c1": {"w": np.array([[1.0, 2.0]]), "b": np.array([3.0])},
@@ -40,12 +41,15 @@ def test_a_mask_keeps_the_state_of_what_it_chooses_alone():
 
 
 def test_a_pattern_that_matches_nothing_is_refused_with_the_paths():
-    with pytest.raises(
-        ValueError, match=r"'\*\.weight' matches none of the parameters, which are c1.b, c1.w, f2.b, f2.w"
-    ):
+    with refused(ValueError, "masked: '*.weight' matches none of the parameters, which are c1.b, c1.w, f2.b, f2.w"):
         optim.masked(optim.trace(0.5), ("*.w", "*.weight")).init(PARAMS)
-    with pytest.raises(ValueError, match="at least one pattern"):
-        optim.masked(optim.trace(0.5), ())
+
+
+@pytest.mark.parametrize("bad", [(), 3, (3,), None])
+def test_paths_that_are_no_patterns_are_refused(bad):
+    text = 'expected patterns of paths, such as "*.w", at least one'
+    with refused(ValueError, f"masked: paths is {bad!r}, {text}"):
+        optim.masked(optim.trace(0.5), bad)
 
 
 def test_accumulated_gradients_train_as_one_batch():
@@ -70,8 +74,14 @@ def test_accumulated_gradients_train_as_one_batch():
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, True])
 def test_steps_to_accumulate_are_a_positive_int(bad):
-    with pytest.raises(ValueError, match="steps is"):
+    with refused(ValueError, f"accumulate: steps is {bad!r}, expected an int of at least 1"):
         optim.accumulate(optim.trace(0.5), bad)
+
+
+@pytest.mark.parametrize("bad", [1.0, -0.1, None])
+def test_a_decay_of_the_average_outside_0_to_1_is_refused(bad):
+    with refused(ValueError, f"parameter_average: decay is {bad!r}, expected a number from 0 up to but without 1"):
+        optim.parameter_average(bad)
 
 
 def test_the_average_of_the_parameters_by_hand():

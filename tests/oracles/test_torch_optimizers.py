@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_nn import optim, tree
+from tests.drawn import arguments_of, values_of
 from tests.oracles.torch_table import OPTIMIZERS, needs_torch, tensor, torch
 
 TYPES = {"Transform", "Schedule"}
@@ -22,17 +23,13 @@ def follow(transform):
     return make
 
 
-def piecewise(rate, factor, boundaries):
-    return optim.sgd(optim.piecewise(tuple(rate * factor**i for i in range(len(boundaries) + 1)), boundaries))
-
-
 OURS = {
     "rmsprop": optim.rmsprop,
     "adagrad": optim.adagrad,
     "scale_by_rms": follow(optim.scale_by_rms),
     "scale_by_adagrad": follow(optim.scale_by_adagrad),
     "exponential": lambda **settings: optim.sgd(optim.exponential(**settings)),
-    "piecewise": piecewise,
+    "piecewise": lambda **settings: optim.sgd(optim.piecewise(**settings)),
     "one_cycle": lambda **settings: optim.sgd(optim.one_cycle(**settings)),
     "sgd": optim.sgd,
     "adam": optim.adam,
@@ -40,7 +37,7 @@ OURS = {
     "scale_by_adam": follow(optim.scale_by_adam),
     "add_decayed_weights": follow(optim.add_decayed_weights),
     "clip_by_global_norm": follow(optim.clip_by_global_norm),
-    "scale_by_learning_rate": lambda learning_rate: optim.scale_by_learning_rate(learning_rate),
+    "scale_by_learning_rate": optim.scale_by_learning_rate,
     "chain": follow(optim.chain),
     "apply_updates": optim.sgd,
     "step_decay": lambda **settings: optim.sgd(optim.step_decay(**settings)),
@@ -53,14 +50,23 @@ decays = st.sampled_from([0.0, 0.01, 0.3])
 adams = {"b1": fractions, "b2": fractions, "eps": st.sampled_from([1e-8, 1e-3])}
 
 
+momenta = st.just(0.0) | fractions
+
+
 @st.composite
-def momenta(draw):
-    """Settings of sgd; nesterov only with a momentum."""
-    momentum = draw(st.just(0.0) | fractions)
+def settings_of_sgd(draw):
+    """Nesterov only with a momentum."""
+    momentum = draw(momenta)
     nesterov = momentum > 0.0 and draw(st.booleans())
     return {
         "learning_rate": draw(rates), "momentum": momentum, "nesterov": nesterov, "weight_decay": draw(decays),
     }  # fmt: skip
+
+
+@st.composite
+def geometric_rates(draw):
+    rate, factor, boundaries = draw(rates), draw(fractions), draw(st.sampled_from([(1,), (2, 4), (1, 2, 5)]))
+    return {"rates": tuple(rate * factor**i for i in range(len(boundaries) + 1)), "boundaries": boundaries}
 
 
 @st.composite
@@ -73,25 +79,29 @@ def cosines(draw):
 small = st.sampled_from([1e-8, 1e-3])
 SETTINGS = {
     "rmsprop": st.fixed_dictionaries(
-        {"learning_rate": rates, "decay": fractions, "eps": small, "weight_decay": decays}
+        {"learning_rate": rates, "decay": fractions, "eps": small, "momentum": momenta, "weight_decay": decays}
     ),
     "adagrad": st.fixed_dictionaries({"learning_rate": rates, "eps": small, "weight_decay": decays}),
     "scale_by_rms": st.fixed_dictionaries({"learning_rate": rates, "decay": fractions, "eps": small}),
     "scale_by_adagrad": st.fixed_dictionaries({"learning_rate": rates, "eps": small}),
-    "exponential": st.fixed_dictionaries({"rate": rates, "factor": fractions}),
-    "piecewise": st.fixed_dictionaries(
-        {"rate": rates, "factor": fractions, "boundaries": st.sampled_from([(1,), (2, 4), (1, 2, 5)])}
-    ),
+    "exponential": st.fixed_dictionaries({"rate": rates, "factor": fractions, "every": st.integers(1, 4)}),
+    "piecewise": geometric_rates(),
     "one_cycle": st.fixed_dictionaries(
-        {"rate": rates, "steps": st.integers(STEPS + 1, 12), "warmup": st.floats(0.2, 0.8)}
+        {
+            "rate": rates,
+            "steps": st.integers(STEPS + 1, 12),
+            "warmup": st.floats(0.05, 0.9),
+            "start": st.floats(1.0, 50.0),
+            "final": st.floats(1.0, 1e4),
+        }
     ),
-    "sgd": momenta(),
+    "sgd": settings_of_sgd(),
     "adam": st.fixed_dictionaries({"learning_rate": rates, **adams, "weight_decay": decays}),
     "trace": st.fixed_dictionaries({"learning_rate": rates, "decay": fractions, "nesterov": st.booleans()}),
     "scale_by_adam": st.fixed_dictionaries({"learning_rate": rates, **adams}),
     "add_decayed_weights": st.fixed_dictionaries({"learning_rate": rates, "rate": st.floats(0.0, 1.0)}),
     "clip_by_global_norm": st.fixed_dictionaries({"learning_rate": rates, "limit": st.floats(0.1, 20.0)}),
-    "scale_by_learning_rate": st.fixed_dictionaries({"learning_rate": rates}),
+    "scale_by_learning_rate": st.fixed_dictionaries({"rate": rates}),
     "chain": st.fixed_dictionaries({"learning_rate": rates}),
     "apply_updates": st.fixed_dictionaries({"learning_rate": rates}),
     "step_decay": st.fixed_dictionaries({"rate": rates, "every": st.integers(1, 4), "factor": fractions}),
@@ -108,6 +118,12 @@ LIKE = {"c1": {"w": np.empty((2, 2, 1, 3)), "b": np.empty(3)}, "f2": [np.empty((
 
 def test_every_public_name_of_optim_that_makes_a_step_has_a_row():
     assert set(OPTIMIZERS) == set(OURS) == set(SETTINGS) == set(optim.__all__) - TYPES - WRAPPERS
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS.keys() - {"apply_updates"}))
+def test_a_row_draws_every_argument_of_the_constructor_with_several_values(name):
+    values, arguments = values_of(SETTINGS[name]), arguments_of(getattr(optim, name))
+    assert {argument: len(values[argument]) > 1 for argument in arguments} == dict.fromkeys(arguments, True)
 
 
 @needs_torch

@@ -9,12 +9,14 @@ import pytest
 
 import functional_nn as fnn
 from functional_nn import data, layers, losses, models, optim, tree
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 4)).astype(np.float32)
 LABELS = (X[:, 0] > 0).astype(np.int64)
 MODEL = models.two_layer_perceptron(8, 2, layers.tanh)
 PARAMS = MODEL.init(np.random.default_rng(1), (4,))
+LOSS = "softmax_cross_entropy"
 HISTORY = {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 
 
@@ -154,19 +156,25 @@ def test_uint8_images_need_a_transform_and_the_error_says_which():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0}, "epochs is 0"),
-        ({"batch_size": 0}, "batch_size is 0"),
-        ({"train": (X, LABELS[1:])}, r"inputs of shape \(60, 4\) and targets of shape \(59,\)"),
-        ({"train": (X, LABELS + 1)}, r"label 2 at index \d+ is outside 0 .. 1"),
-        ({"validation": (X, LABELS - 1)}, "label -1 at index"),
-        ({"train": (X[:, :3], LABELS)}, r"hidden: x has 3 features, w has shape \(4, 8\)"),
-        ({"workers": 0}, "workers is 0"),
+        ({"epochs": 0}, "fit: epochs is 0, expected an int of at least 1"),
+        ({"batch_size": 0}, "fit: batch_size is 0, expected an int of at least 1"),
+        (
+            {"train": (X, LABELS[1:])},
+            "fit: data has inputs of shape (60, 4) and targets of shape (59,), expected as many examples, at least one",
+        ),
+        ({"train": (X, LABELS + 1)}, f"{LOSS}: label 2 at index {LABELS.argmax()} is outside 0 .. 1"),
+        ({"validation": (X, LABELS - 1)}, f"{LOSS}: label -1 at index {LABELS.argmin()} is outside 0 .. 1"),
+        (
+            {"train": (X[:, :3], LABELS)},
+            "two_layer_perceptron.hidden: x has 3 features, w has shape (4, 8), expected (3, 8)",
+        ),
+        ({"workers": 0}, "data_parallel: workers is 0, expected at least 1 or None"),
     ],
 )
 def test_bad_input_is_refused_before_any_training(options, message):
     steps = []
     optimizer = optim.Transform(lambda params: steps.append("init"), lambda *_: steps.append("update"))
-    with pytest.raises(ValueError, match=message):
+    with refused(ValueError, message):
         fit(optimizer=optimizer, **options)
     assert "update" not in steps
 

@@ -9,6 +9,7 @@ import pytest
 
 import functional_nn as fnn
 from functional_nn import keys, layers, losses, models, tree
+from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
 MODEL = models.lenet5(10)
@@ -75,13 +76,15 @@ def test_an_error_in_a_chunk_reaches_the_caller_with_its_path():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match="workers is 0"):
-        fnn.data_parallel(STEP, workers=0)
-    with pytest.raises(ValueError, match="give chunk="):
+    for argument in ("workers", "chunk"):
+        with refused(ValueError, f"data_parallel: {argument} is 0, expected at least 1 or None"):
+            fnn.data_parallel(STEP, **{argument: 0})
+    with refused(ValueError, "data_parallel: grad_fn shows no model to choose chunks by; give chunk="):
         fnn.data_parallel(lambda params, x, targets, key=None: None)
-    with pytest.raises(ValueError, match="x has 70 examples, targets 69"):
+    with refused(ValueError, "data_parallel: x has 70 examples, targets 69"):
         fnn.data_parallel(STEP)(PARAMS, X, LABELS[1:])
-    with pytest.raises(ValueError, match="mean over no examples"):
+    empty = "outputs of shape (0, 10) are empty: the mean over no examples is undefined"
+    with refused(ValueError, f"softmax_cross_entropy: {empty}"):
         fnn.data_parallel(STEP)(PARAMS, X[:0], LABELS[:0])
 
 

@@ -11,12 +11,15 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from functional_nn.training.parallel import in_order
+from tests.refusals import refused
 
 
 def blas_threads():
     """The threads of NumPy's BLAS: another test may have loaded a library with a BLAS of its own, such as PyTorch."""
     libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
     own = [library for library in libraries if "numpy" in library["filepath"]]
+    if not libraries:
+        pytest.skip("threadpoolctl knows no BLAS here, so there are no threads to count")
     return [library["num_threads"] for library in own or libraries]
 
 
@@ -73,17 +76,8 @@ def test_the_processes_settings_are_given_back_after_an_exception_too():
 
 
 def test_no_worker_is_refused():
-    with pytest.raises(ValueError, match="workers is 0"):
+    with refused(ValueError, "workers is 0, expected at least 1, or None for all cores"):
         in_order(lambda i: i, 1, 0, lambda i, result: None)
-
-
-def test_importing_the_package_imports_no_optional_dependency():
-    code = (
-        "import sys, functional_nn; "
-        "print(sorted({'sklearn', 'PIL', 'matplotlib', 'tqdm', 'hypothesis', 'torch'} & sys.modules.keys()))"
-    )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.strip() == "[]"
 
 
 INTERRUPTED = """
