@@ -52,9 +52,9 @@ def not_an_array(value: Any) -> str:
     """Return what a value is that is no array, and what to do."""
     remedy = ""
     if isinstance(value, np.ma.MaskedArray):
-        remedy = ": fill the masked entries, x.filled(...)"
+        remedy = ": fill its masked entries"
     elif isinstance(value, list | tuple) or hasattr(value, "__array__"):
-        remedy = ": convert it, np.asarray(x)"
+        remedy = ": convert it with np.asarray"
     elif hasattr(value, "params"):
         remedy = ": give its .params"
     return f"a {type(value).__name__}, expected a NumPy array{remedy}"

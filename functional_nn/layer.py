@@ -257,7 +257,9 @@ class Layer(Value):
             if unknown in self.moments:
                 remedy = "train the parameters that they were added to"
                 return StructureError(f"statistics serve inference and are not trained: {remedy}", (unknown,))
-        nothing = "no parameters (a layer of your own names its parameters: Layer(..., parameters=))"
+        nothing = "no parameters"
+        if self.call is None and not self.parameters:
+            nothing += ": Layer(..., parameters=) names those of a layer of your own"
         return wrong_names(params, names, f"expected {', '.join(sorted(names)) or nothing}")
 
     @contextmanager

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_nn import arguments
-from tests.refusals import refused
+from tests.refusals import no_array, refused
 
 INTEGERS = (int, np.int8, np.int64, np.uint8, np.uint64)
 REALS = (int, float, np.int64, np.uint8, np.float16, np.float32, np.float64, np.longdouble)
@@ -26,7 +26,7 @@ margins = st.tuples(st.tuples(small, small), st.tuples(small, small))
 
 def test_every_check_is_public_and_tested_here():
     types, conversions = {"Margins", "Padding", "Pair"}, {"as_margins", "as_pair"}
-    checks = {"count", "flag", "optional", "padding", "pair", *NUMBERS}
+    checks = {"array", "count", "flag", "optional", "padding", "pair", *NUMBERS}
     assert set(arguments.__all__) == types | conversions | checks
 
 
@@ -147,3 +147,13 @@ def test_optional_lets_none_pass_and_leaves_the_rest_to_the_check():
     assert check("mine", "stride", np.int64(3)) == 3
     with refused(ValueError, "mine: stride is 0, expected an int of at least 1"):
         check("mine", "stride", 0)
+
+
+@pytest.mark.parametrize(
+    "bad", [[1.0], None, 1.0, np.float32(1.0), np.ma.array([1.0]), np.ones(1).view(np.recarray)], ids=type
+)
+def test_array_takes_plain_arrays_alone(bad):
+    x = np.ones(3)
+    assert arguments.array("mine", "x", x) is x
+    with refused(TypeError, f"mine: x is {no_array(bad)}"):
+        arguments.array("mine", "x", bad)

@@ -8,7 +8,7 @@ import pytest
 import functional_nn as fnn
 from functional_nn import layers, losses, optim, tree
 from functional_nn.layer import ShapeError, StructureError
-from tests.refusals import refused
+from tests.refusals import no_array, refused
 
 X, LABELS = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32), np.arange(6) % 2
 INNER = fnn.serial(f=layers.dense(4), n=layers.batch_norm())
@@ -48,13 +48,13 @@ def test_what_is_no_plain_array_is_refused_by_its_kind(kind):
     layer, make = layers.dense(2), NO_ARRAYS[kind]
     params = layer.init(np.random.default_rng(0), (3,))
     for run in (layer.apply, layer.vjp):
-        with refused(StructureError, f"dense: x is a {kind}, expected a NumPy array"):
+        with refused(StructureError, f"dense: x is {no_array(make(X))}"):
             run(params, make(X))
         for entry in params:
-            with refused(StructureError, f"dense.{entry}: is a {kind}, expected a NumPy array"):
+            with refused(StructureError, f"dense.{entry}: is {no_array(make(X))}"):
                 run({**params, entry: make(params[entry])}, X)
     _, pullback = layer.vjp(params, X)
-    with refused(StructureError, f"dense: dy is a {kind}, expected a NumPy array"):
+    with refused(StructureError, f"dense: dy is {no_array(make(X))}"):
         pullback(make(np.ones((6, 2), np.float32)))
 
 
@@ -80,6 +80,8 @@ def test_parameters_that_are_no_dict_are_refused_by_path(use, bad):
     remedy = ": give its .params" if isinstance(bad, fnn.FitResult) else ""
     text = f"the parameters are a {type(bad).__name__}, expected a dict as init returns it{remedy}"
     for path in ((), ("body",), ("body", "body", "f"), ("body", "body", "n"), ("out",)):
+        if use == "fit" and not path:
+            continue  # fit looks at its params before the model does
         with refused(StructureError, f"{'.'.join(('serial', *path))}: {text}"):
             USES[use](changed(with_statistics(use), path, bad))
 
@@ -88,7 +90,7 @@ def test_parameters_that_are_no_dict_are_refused_by_path(use, bad):
 @pytest.mark.parametrize("bad", [None, 0.0, [1.0], np.float32(1.0), {}], ids=lambda bad: type(bad).__name__)
 def test_parameters_that_are_no_array_are_refused_by_path(use, bad):
     for path in (("body", "body", "f", "w"), ("body", "body", "n", "b"), ("out", "b")):
-        with refused(StructureError, f"serial.{'.'.join(path)}: is a {type(bad).__name__}, expected a NumPy array"):
+        with refused(StructureError, f"serial.{'.'.join(path)}: is {no_array(bad)}"):
             USES[use](changed(with_statistics(use), path, bad))
 
 

@@ -61,7 +61,8 @@ def test_inputs_that_are_no_float32_or_float64_are_refused_with_the_remedy(name,
 def test_inputs_that_are_no_array_are_refused(name, data):
     case = drawn(name, data)
     for x, kind in ((case.x.tolist(), "list"), (1.0, "float"), (None, "NoneType")):
-        both_refuse_x(case, x, f"{name}: x is a {kind}, expected a NumPy array")
+        remedy = ": convert it with np.asarray" if kind == "list" else ""
+        both_refuse_x(case, x, f"{name}: x is a {kind}, expected a NumPy array{remedy}")
 
 
 def both_refuse_x(case, x, message):
@@ -132,7 +133,7 @@ def test_a_cotangent_of_another_shape_or_dtype_is_refused(name, data):
     other = np.dtype(np.float64 if case.dtype == np.float32 else np.float32)
     with refused(StructureError, f"{name}: dy is {other}, the output is {case.dtype}"):
         pullback(case.dy.astype(other))
-    with refused(StructureError, f"{name}: dy is a list, expected a NumPy array"):
+    with refused(StructureError, f"{name}: dy is a list, expected a NumPy array: convert it with np.asarray"):
         pullback(case.dy.tolist())
 
 
@@ -143,9 +144,13 @@ def test_what_is_no_batch_of_images_is_refused(name, data):
         text = f"input is {x.shape[1:]}, expected images (height, width, channels)"
         if name == "conv2d":
             text = f"x has shape {x.shape}, expected images (n, height, width, channels)"
+            text += ": give one image as a batch, x[np.newaxis]" if x.ndim == 3 else ""
+        elif x.ndim == 5:
+            text += ", without the batch axis: images.shape[1:]"
         both_refuse(case, ShapeError, f"{name}: {text}", x=x)
     for shape in ((), (4,), (4, 4), (1, 4, 4, 4)):
-        with refused(ShapeError, f"{name}: input is {shape}, expected images (height, width, channels)"):
+        remedy = ", without the batch axis: images.shape[1:]" if len(shape) == 4 else ""
+        with refused(ShapeError, f"{name}: input is {shape}, expected images (height, width, channels){remedy}"):
             case.layer.output_shape(shape)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from functional_nn import losses
 from functional_nn.testing import check_loss
-from tests.refusals import refused
+from tests.refusals import no_array, refused
 
 CROSS_ENTROPY, SQUARED = losses.softmax_cross_entropy, losses.mean_squared_error
 LOGITS = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, 3.0]])
@@ -219,11 +219,10 @@ def test_outputs_that_are_no_float32_or_float64_are_refused(loss, dtype):
 @pytest.mark.parametrize("loss", EVERY_LOSS, ids=repr)
 @pytest.mark.parametrize("bad", [[[1.0, 2.0]], None, 1.0, LOGITS.view(np.matrix), np.ma.array(LOGITS)], ids=type)
 def test_outputs_and_targets_that_are_no_arrays_are_refused(loss, bad):
-    kind = type(bad).__name__
     for run in (loss.apply, loss.vjp):
-        with refused(TypeError, f"{loss.name}: outputs are a {kind}, expected a NumPy array"):
+        with refused(TypeError, f"{loss.name}: outputs are {no_array(bad)}"):
             run(bad, LABELS)
-        with refused(TypeError, f"{loss.name}: targets are a {kind}, expected a NumPy array"):
+        with refused(TypeError, f"{loss.name}: targets are {no_array(bad)}"):
             run(LOGITS, bad)
 
 

@@ -85,6 +85,13 @@ def windows():
     assert functional.max_pool2d(first(X), 2, ceil_mode=True).shape == (2, 3, 3, 3)
 
 
+@PYTORCH.claim("an activation and a max pool after it")
+def pool_first():
+    x = [[1e6, 1e6 + 4e-10], [0.0, 0.0]]
+    dx = their_slope(lambda t: functional.max_pool2d(torch.asinh(t)[None, None] / 5.0 + 0.5, 2), x)
+    assert (np.array(dx) != 0.0).tolist() == [[True, False], [False, False]]
+
+
 @PYTORCH.claim("ties in a max pool")
 def ties():
     x = [[0.0, 1.0], [1.0, 1.0]]

@@ -24,7 +24,10 @@ def normed_params():
         ({"loss": "mse"}, "fit: loss is 'mse', expected a Loss, such as losses.softmax_cross_entropy"),
         ({"loss": losses.huber}, "expected a Loss: call it to make one"),
         ({"model": "lenet5"}, "fit: model is 'lenet5', expected a Layer"),
-        ({"train": (X.tolist(), LABELS)}, r"fit: data's inputs is a list, expected a NumPy array: convert it"),
+        (
+            {"train": (X.tolist(), LABELS)},
+            "fit: data's inputs is a list, expected a NumPy array: convert it",
+        ),
         ({"train": (X, None)}, "fit: data's targets is a NoneType, expected a NumPy array"),
         ({"train": None}, r"fit: data is a NoneType, expected a pair of arrays \(inputs, targets\)"),
         ({"validation": (X, LABELS.tolist())}, "fit: validation's targets is a list"),
