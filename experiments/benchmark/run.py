@@ -15,8 +15,8 @@ from experiments.benchmark.profile import on_threads, profile, show
 from experiments.benchmark.ratios import ratios_picture
 from experiments.benchmark.stopwatch import alternate
 from experiments.benchmark.works import ALONE, LAYERS, Work
-from experiments.running.machine import available_cores
 from experiments.showing.files import write_json, write_whole
+from functional_nn.training import available_cores
 
 BATCHES = (1, 32, 128, 256)
 QUICK_BATCHES = (1, 128)

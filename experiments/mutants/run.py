@@ -23,8 +23,8 @@ from experiments.mutants.judge import (
 )
 from experiments.mutants.right import check_networks, check_subjects
 from experiments.mutants.subjects import SUBJECTS
-from experiments.running.machine import available_cores
 from experiments.showing.files import write_json
+from functional_nn.training import available_cores
 
 KINDS = ("term", "sign", "transpose", "shift", "x 1.01", "x 2", "mask", "mean", "swap", "entry")
 NOT_COUNTED = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from collections.abc import Callable
@@ -11,13 +10,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from functional_nn.training import available_cores
+
 PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "pillow", "joblib", "dask", "matplotlib")
 ROOT = Path(__file__).parents[2]
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def seconds(call: Callable[[], Any], times: int, *, warmup: int = 0) -> list[float]:

@@ -14,10 +14,10 @@ from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from experiments.running.machine import available_cores
 from experiments.running.options import DASK
 from experiments.running.outcome import Outcome
 from experiments.running.store import Store
+from functional_nn.training import available_cores
 
 Work = Callable[..., Outcome]
 

@@ -5,10 +5,12 @@ from functional_nn.training.batch_statistics import statistics
 from functional_nn.training.evaluation import evaluate, predict
 from functional_nn.training.fit import DivergenceError, Interrupted, fit
 from functional_nn.training.grad import data_parallel, value_and_grad
+from functional_nn.training.parallel import available_cores
 
 __all__ = [
     "DivergenceError",
     "Interrupted",
+    "available_cores",
     "callbacks",
     "data_parallel",
     "evaluate",

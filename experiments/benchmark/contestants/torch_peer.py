@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from experiments.benchmark.works import CLASSES, RATE, Work
-from experiments.running.machine import available_cores
+from functional_nn.training import available_cores
 
 
 class ChannelsLast(nn.Module):
