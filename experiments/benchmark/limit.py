@@ -72,6 +72,20 @@ def import_ms(times: int = 9) -> float:
     return median(float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(times))
 
 
+def cold_start_ms(peers: list[str], times: int = 5) -> dict[str, float]:
+    """Return the milliseconds from a new process to the end of the first training step of LeNet-5, batch 128."""
+    contestants = ["ours", *(peer for peer in peers if peer in ("torch", "jax"))]
+    code = (
+        "from time import perf_counter; began = perf_counter(); "
+        "from experiments.benchmark.stopwatch import _prepare; from experiments.benchmark.works import Work; "
+        "_prepare({name!r}, Work('lenet5', 'train', 128))(); print(1e3 * (perf_counter() - began))"
+    )
+    runs = {name: [sys.executable, "-c", code.format(name=name)] for name in contestants}
+    return {
+        name: median(float(subprocess.check_output(run, text=True)) for _ in range(times)) for name, run in runs.items()
+    }
+
+
 def _lenet5_step(batch: int) -> Any:
     return stepper(NETWORKS["lenet5"](), SHAPES["lenet5"], Work("lenet5", "train", batch))
 

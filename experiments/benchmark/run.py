@@ -9,12 +9,14 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
-from experiments.benchmark.limit import growth, import_ms, peak_memory, sgemm_rate, step_multiply_adds
+from experiments.benchmark.limit import cold_start_ms, growth, import_ms, peak_memory, sgemm_rate, step_multiply_adds
 from experiments.benchmark.profile import on_threads, profile, show
 from experiments.benchmark.ratios import ratios_picture
 from experiments.benchmark.stopwatch import alternate
 from experiments.benchmark.works import ALONE, LAYERS, Work
+from experiments.running.machine import processor
 from experiments.showing.files import write_json, write_whole
 from functional_nn.training import available_cores
 
@@ -25,7 +27,9 @@ LOOPED_BATCH = 2  # images for the cited code's algorithm, which loops over them
 WORKS = [
     *(Work(network, mode, n) for network in ("lenet5", "improved") for mode in ("train", "infer") for n in BATCHES),
     *(Work("perceptron", "train", n) for n in BATCHES),
+    *(Work(network, "adam", 128) for network in ("lenet5", "perceptron")),
     Work("perceptron", "epoch", 128),
+    *(Work(network, "fit", 128) for network in ("lenet5", "improved")),
     Work("wide", "train", 64),
     *(Work(layer, "train", 128) for layer in (*LAYERS, *ALONE)),
 ]
@@ -43,7 +47,8 @@ def benchmark(peers: list[str], out: Path, *, quick: bool) -> None:
     print(limit["text"])
     results: dict[str, Any] = {"machine": machine(), "steps": steps, "rows": comparisons, "limit": limit}
     if not quick:
-        rest = {"import_ms": import_ms(), "growth": growth(), "peak_memory_mib": peak_memory()}
+        rest = {"import_ms": import_ms(), "cold_start_ms": cold_start_ms(peers), "growth": growth()}
+        rest["peak_memory_mib"] = peak_memory()
         print(json.dumps(rest, indent=1))
         results |= rest
     for network in ("lenet5", "improved"):
@@ -62,6 +67,8 @@ def compare(work: Work, peers: list[str], steps: int) -> list[Comparison]:
         return []
     if work.network == "wide" or work.mode == "epoch":
         steps = max(10, steps // 6)
+    if work.mode == "fit":
+        steps = max(4, steps // 12)
     seconds = alternate(["ours", *able], work, steps)
     return [_comparison(work, peer, seconds["ours"], seconds[peer]) for peer in able]
 
@@ -95,9 +102,13 @@ def against_the_limit(comparisons: list[Comparison]) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """Return the machine in a line."""
+    """Return the machine in a line: its processor, the instruction sets that NumPy uses, and BLAS's kernel."""
+    blas = next(library for library in threadpool_info() if library["user_api"] == "blas")
+    simd = np.show_config(mode="dicts").get("SIMD Extensions", {})
     return (
-        f"{available_cores()} cores, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
+        f"{available_cores()} cores, {processor()}, Python {platform.python_version()}, NumPy {np.__version__} with "
+        f"{(simd.get('found') or simd.get('baseline') or ['no SIMD'])[-1]}, {blas['internal_api']} {blas['version']} "
+        f"with its kernel {blas.get('architecture', 'unknown')}"
     )
 
 
@@ -125,6 +136,10 @@ def _comparison(work: Work, peer: str, ours: list[float], theirs: list[float]) -
 def _does(peer: str, work: Work) -> bool:
     """Return whether a peer can do a work: scikit-learn trains only the perceptron, only PyTorch does single layers."""
     if work.network in (*LAYERS, *ALONE):
+        return peer in ("torch", "torch.compile")
+    if work.mode == "fit":
+        return peer == "torch"
+    if work.mode == "adam":
         return peer in ("torch", "torch.compile")
     if work.mode == "epoch" or peer == "sklearn":
         return peer == "sklearn" and work.network == "perceptron"

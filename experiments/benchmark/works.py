@@ -12,6 +12,7 @@ from functional_nn import layers, models
 
 CLASSES = 50
 EPOCH = 25_000
+SHIFT = 2
 RATE = 1e-6  # so small that thousands of steps on one batch lead to no denormal gradients, which are slow
 LAYERS = {  # each on (16, 16, 32), after a convolution and alone
     "group_norm": layers.group_norm(8),
@@ -30,18 +31,24 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Work:
-    """`mode`: "train" (a step: forward, loss, backward, SGD with momentum), "epoch" (of EPOCH examples) or "infer"."""
+    """A network, what is done with it, and the batch.
+
+    `mode` is "train" (a step: forward, loss, backward, SGD with momentum), "adam" (a step with Adam), "infer", "epoch"
+    (of EPOCH examples) or "fit" (the same from uint8 images, each batch standardized and shifted by up to SHIFT pixels).
+    """
 
     network: str
     mode: str
     batch: int
 
     def draw(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs (batch or EPOCH, ...), float32, and as many labels."""
+        """Return inputs (batch or EPOCH, ...), float32 or, for "fit", uint8, and as many labels."""
         rng = np.random.default_rng(0)
-        n = EPOCH if self.mode == "epoch" else self.batch
-        x = rng.standard_normal((n, *SHAPES[self.network])).astype(np.float32)
-        return x, rng.integers(0, CLASSES, n)
+        n = EPOCH if self.mode in ("epoch", "fit") else self.batch
+        shape = (n, *SHAPES[self.network])
+        if self.mode == "fit":
+            return rng.integers(0, 256, shape, np.uint8), rng.integers(0, CLASSES, n)
+        return rng.standard_normal(shape).astype(np.float32), rng.integers(0, CLASSES, n)
 
 
 def wide_network() -> fnn.Layer:

@@ -39,6 +39,16 @@ def environment() -> dict[str, Any]:
     }
 
 
+def processor() -> str:
+    """Return the processor's name where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 import functional_nn as fnn
-from experiments.benchmark.works import ALONE, NETWORKS, RATE, SHAPES, Work
-from functional_nn import losses, optim
+from experiments.benchmark.works import ALONE, NETWORKS, RATE, SHAPES, SHIFT, Work
+from functional_nn import data, losses, optim
 
 
 def prepare(work: Work) -> Callable[[], None]:
@@ -28,13 +28,15 @@ def stepper(model: fnn.Layer, shape: tuple[int, ...], work: Work) -> Callable[[]
     x = in_memory_order(x) if work.network in ALONE else x
     if work.mode == "infer":
         return lambda: fnn.predict(model, params, x)
-    if work.mode == "epoch":
+    if work.mode in ("epoch", "fit"):
         options = {"loss": losses.softmax_cross_entropy, "optimizer": optim.sgd(RATE, momentum=0.9)}
+        if work.mode == "fit":
+            options["transform"] = data.chain(data.random_shift(SHIFT), data.standardize(x))
         return lambda: fnn.fit(
             model, params, (x, labels), **options, epochs=1, batch_size=work.batch, seed=0, progress=False
         )
     loss_and_grad = fnn.data_parallel(fnn.value_and_grad(model, losses.softmax_cross_entropy))
-    optimizer = optim.sgd(RATE, momentum=0.9)
+    optimizer = optim.adam(RATE) if work.mode == "adam" else optim.sgd(RATE, momentum=0.9)
     state = optimizer.init(params)
 
     def step() -> None:

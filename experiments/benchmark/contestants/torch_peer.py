@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from experiments.benchmark.works import CLASSES, RATE, Work
+from experiments.benchmark.works import CLASSES, RATE, SHIFT, Work
 from functional_nn.training import available_cores
 
 
@@ -67,6 +67,8 @@ def prepare(work: Work, compiled: bool = False) -> Callable[[], None]:
     torch.set_num_threads(available_cores())
     model = NETWORKS[work.network]()
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9)
+    if work.mode == "adam":
+        optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     run = torch.compile(model) if compiled else model
     drawn, labels = work.draw()
     x = torch.from_numpy(drawn)
@@ -74,13 +76,33 @@ def prepare(work: Work, compiled: bool = False) -> Callable[[], None]:
         x = x.permute(0, 3, 1, 2).contiguous()
     y = torch.from_numpy(labels)
 
-    def train() -> None:
+    def step(inputs: torch.Tensor, labels: torch.Tensor) -> None:
         optimizer.zero_grad()
-        F.cross_entropy(run(x), y).backward()
+        F.cross_entropy(run(inputs), labels).backward()
         optimizer.step()
 
     def infer() -> None:
         with torch.no_grad():
             run(x)
 
-    return train if work.mode == "train" else infer
+    if work.mode == "fit":
+        return lambda: epoch(x, y, work.batch, step)
+    return infer if work.mode == "infer" else lambda: step(x, y)
+
+
+def epoch(x: torch.Tensor, y: torch.Tensor, batch: int, step: Callable[[torch.Tensor, torch.Tensor], None]) -> None:
+    """Take the steps of an epoch over uint8 images: each batch is standardized and shifted, without a DataLoader."""
+    mean, std = x.double().mean(dim=(0, 2, 3), keepdim=True), x.double().std(dim=(0, 2, 3), keepdim=True)
+    mean, std = mean.float(), std.float()
+    for chosen in torch.randperm(len(x)).split(batch):
+        step((shifted(x[chosen]).float() - mean) / std, y[chosen])
+
+
+def shifted(images: torch.Tensor) -> torch.Tensor:
+    """Return images (n, c, h, w), each shifted by its own draw of up to SHIFT pixels."""
+    n, _, height, width = images.shape
+    padded = F.pad(images, (SHIFT,) * 4)
+    top, left = torch.randint(0, 2 * SHIFT + 1, (2, n, 1))
+    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    of = torch.arange(n)[:, None, None]
+    return padded[of, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
