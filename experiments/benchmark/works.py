@@ -34,7 +34,7 @@ class Work:
     """A network, what is done with it, and the batch.
 
     `mode` is "train" (a step: forward, loss, backward, SGD with momentum), "adam" (a step with Adam), "infer", "epoch"
-    (of EPOCH examples) or "fit" (the same from uint8 images, each batch standardized and shifted by up to SHIFT pixels).
+    (of EPOCH examples) or "fit" (the same from uint8 images, each batch standardized and shifted by up to SHIFT).
     """
 
     network: str

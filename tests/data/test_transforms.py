@@ -244,7 +244,7 @@ def test_small_deviations_beside_a_large_mean_are_kept(dtype: type) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (np.ma.masked_array(np.ones((2, 3)), np.eye(2, 3)), "a MaskedArray, expected a NumPy array: fill the masked"),
+        (np.ma.masked_array(np.ones((2, 3)), np.eye(2, 3)), "a MaskedArray, expected a NumPy array: fill its masked"),
         (np.ones((2, 3)) + 0j, "hold complex128, expected real numbers"),
         ([[1.0, 2.0]], "a list, expected a NumPy array: convert it"),
         (None, "a NoneType, expected a NumPy array"),
