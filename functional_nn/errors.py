@@ -1,8 +1,8 @@
-"""The errors that layers raise, with the path of parts that leads to the place."""
+"""The errors of layers, with the path of parts that leads to the place, and those of files, which name the file."""
 
 from __future__ import annotations
 
-__all__ = ["LayerError", "ShapeError", "StructureError"]
+__all__ = ["DataError", "LayerError", "MissingFileError", "ShapeError", "StructureError"]
 
 
 class LayerError(Exception):
@@ -32,3 +32,14 @@ class ShapeError(LayerError, ValueError):
 
 class StructureError(LayerError, TypeError):
     """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""
+
+
+class DataError(ValueError):
+    """A file or its content cannot be used. The message begins with the place: `/data/train.txt:17: ...`."""
+
+
+class MissingFileError(DataError, FileNotFoundError):
+    """A file is missing that is needed or that a list names."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from functional_nn.data.errors import DataError, MissingFileError
-from functional_nn.data.files import open_regular, regular_descriptor, regular_size
 from functional_nn.data.image_file import PIXELS_AT_ONCE, PixelBudget, UnusableError, rgb
 from functional_nn.data.splits import check_size
+from functional_nn.errors import DataError, MissingFileError
 from functional_nn.extras import needs_extra
+from functional_nn.files import open_regular, regular_descriptor, regular_size
 
 __all__ = ["decode"]
 
