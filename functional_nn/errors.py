@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "LayerError", "MissingFileError", "ShapeError", "StructureError"]
+from typing import Any
+
+__all__ = ["BadFilesError", "DataError", "LayerError", "MissingFileError", "ShapeError", "StructureError"]
 
 
 class LayerError(Exception):
@@ -40,6 +42,20 @@ class DataError(ValueError):
 
 class MissingFileError(DataError, FileNotFoundError):
     """A file is missing that is needed or that a list names."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BadFilesError(DataError):
+    """Some of many files cannot be used. It is raised after the others are done.
+
+    `results` are those of all files in their order, None for a bad one; `errors` are the bad files' errors by path.
+    """
+
+    def __init__(self, message: str, results: list[Any], errors: dict[str, DataError]) -> None:
+        super().__init__(message, results, errors)
+        self.results, self.errors = results, errors
 
     def __str__(self) -> str:
         return str(self.args[0])

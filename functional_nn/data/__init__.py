@@ -17,9 +17,10 @@ from functional_nn.data.transforms import (
     standardize,
     standardize_by,
 )
-from functional_nn.errors import DataError, MissingFileError
+from functional_nn.errors import BadFilesError, DataError, MissingFileError
 
 __all__ = [
+    "BadFilesError",
     "BatchTransform",
     "DataError",
     "MissingFileError",
