@@ -7,6 +7,8 @@ from functional_nn import data, initializers, keys, layers, losses, models, opti
 from functional_nn.anatomy import summary
 from functional_nn.compose import bind, branch, residual, serial
 from functional_nn.layer import Layer
+from functional_nn.saving import load, save
+from functional_nn.trained import Trained
 from functional_nn.training import (
     DivergenceError,
     FitResult,
@@ -25,6 +27,7 @@ __all__ = [
     "DivergenceError",
     "FitResult",
     "Layer",
+    "Trained",
     "bind",
     "branch",
     "constructor",
@@ -35,11 +38,13 @@ __all__ = [
     "initializers",
     "keys",
     "layers",
+    "load",
     "losses",
     "models",
     "optim",
     "predict",
     "residual",
+    "save",
     "serial",
     "statistics",
     "summary",

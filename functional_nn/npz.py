@@ -66,7 +66,7 @@ class Archive:
             self.names.add(entry.filename)
             if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
                 raise ValueError(f"{entry.filename} is compressed")
-            if entry.header_offset + entry.file_size > length:
+            if entry.header_offset < 0 or entry.header_offset + entry.file_size > length:
                 raise ValueError(f"{entry.filename} has {entry.file_size} bytes, which the file does not hold")
         if sum(entry.file_size for entry in entries) > length:
             raise ValueError("the entries together are larger than the file")
