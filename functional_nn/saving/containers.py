@@ -23,7 +23,7 @@ LENGTH_BYTES = 8  # of that header's length
 
 
 class Container(NamedTuple):
-    """How to write a document and its arrays to a stream, and how to read them."""
+    """How to write a document and its arrays, which lie in row-major order, to a stream, and how to read them."""
 
     write: Callable[[BinaryIO, str, dict[str, np.ndarray]], None]
     read: Callable[[BinaryIO], tuple[str, dict[str, np.ndarray]]]
@@ -47,9 +47,7 @@ def _write_safetensors(stream: BinaryIO, document: str, arrays: dict[str, np.nda
     for name, array in arrays.items():
         if array.dtype.name == "complex128":
             raise TypeError(f"{name} is complex128, which .safetensors does not hold: save to .npz")
-    # The library (0.8) takes the memory of an array as it lies: in another order than row-major it scrambles entries.
-    rows = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    stream.write(safetensors.numpy.save(rows, {METADATA: document}))
+    stream.write(safetensors.numpy.save(arrays, {METADATA: document}))
 
 
 def _read_safetensors(stream: BinaryIO) -> tuple[str, dict[str, np.ndarray]]:

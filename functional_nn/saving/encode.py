@@ -129,6 +129,7 @@ class Encoder:
         number, unique = 1, name
         while unique in self.arrays:  # a key may contain a dot, or what was replaced
             number, unique = number + 1, f"{name}~{number}"
+        # The library safetensors (0.8) takes the memory as it lies: it would scramble an array in another order.
         self.arrays[unique] = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
         return unique
 

@@ -1,5 +1,7 @@
 """What must come back from a file: a row for every public constructor, and what else `fnn.save` takes."""
 
+import math
+import struct
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -104,6 +106,7 @@ TREES = {
     "other keys": [{1: "int", -2: "minus"}, {(1, "a"): "tuple"}, {1.5: "float"}, {True: "bool", None: "none"}],
     "scalars": [np.float32(0.1), np.float64(-0.0), np.int8(-3), np.uint64(2**64 - 1), np.bool_(True), np.float16(2)],
     "nan scalar": NAN_PAYLOAD[1],
+    "nan numbers": [-math.nan, struct.unpack("d", struct.pack("Q", 0x7FF8000000000BAD))[0], math.nan],
     "dtypes": {
         dtype: np.arange(-3, 3).astype(dtype)
         for dtype in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8")

@@ -78,10 +78,13 @@ def test_constructors_that_are_none_are_refused(constructors: Any, message: str,
         fnn.load(tmp_path / "v.npz", constructors)
 
 
-def test_a_library_name_cannot_be_replaced(tmp_path: Path):
+def test_a_library_name_cannot_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     @fnn.constructor
     def dense(units: int, w_init: Any = None, b_init: Any = None) -> fnn.Layer:
         raise AssertionError("called")
+
+    monkeypatch.setattr(dense, "__module__", "functional_nn.layers")
+    monkeypatch.setattr(dense, "__qualname__", "dense")
 
     fnn.save(tmp_path / "v.npz", layers.dense(3))
     assert fnn.load(tmp_path / "v.npz", [dense]) == layers.dense(3)

@@ -87,7 +87,7 @@ FORGED = [
                 "about": {"dict": {}},
             },
         },
-        r"cannot be made: Trained: model is 3",
+        r"cannot be made: Trained: model is a int",
     ),
 ]
 
