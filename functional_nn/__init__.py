@@ -9,6 +9,8 @@ from functional_nn.anatomy import summary
 from functional_nn.compose import bind, branch, residual, serial
 from functional_nn.layer import Layer
 from functional_nn.result import FitResult
+from functional_nn.saving import load, save
+from functional_nn.trained import Trained
 from functional_nn.training import (
     DivergenceError,
     Interrupted,
@@ -29,6 +31,7 @@ __all__ = [
     "FitResult",
     "Interrupted",
     "Layer",
+    "Trained",
     "bind",
     "branch",
     "callbacks",
@@ -40,11 +43,13 @@ __all__ = [
     "initializers",
     "keys",
     "layers",
+    "load",
     "losses",
     "models",
     "optim",
     "predict",
     "residual",
+    "save",
     "serial",
     "statistics",
     "summary",

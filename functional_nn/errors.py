@@ -1,4 +1,4 @@
-"""The errors that layers raise, with the path of parts that leads to the place."""
+"""The errors of layers, with the path of parts that leads to the place, and those of files, which name the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from functional_nn.arguments import ARRAYS, not_an_array
 
-__all__ = ["LayerError", "ShapeError", "StructureError"]
+__all__ = ["BadFilesError", "DataError", "LayerError", "MissingFileError", "ShapeError", "StructureError"]
 
 
 class LayerError(Exception):
@@ -39,6 +39,31 @@ class ShapeError(LayerError, ValueError):
 
 class StructureError(LayerError, TypeError):
     """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""
+
+
+class DataError(ValueError):
+    """A file or its content cannot be used. The message begins with the place: `/data/train.txt:17: ...`."""
+
+
+class MissingFileError(DataError, FileNotFoundError):
+    """A file is missing that is needed or that a list names."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BadFilesError(DataError):
+    """Some of many files cannot be used. It is raised after the others are done.
+
+    `results` are those of all files in their order, None for a bad one; `errors` are the bad files' errors by path.
+    """
+
+    def __init__(self, message: str, results: list[Any], errors: dict[str, DataError]) -> None:
+        super().__init__(message, results, errors)
+        self.results, self.errors = results, errors
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def not_a_dict(params: Any) -> str:

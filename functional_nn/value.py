@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from functional_nn import content
 
-__all__ = ["Call", "Value", "constant", "constructor", "named"]
+__all__ = ["Call", "Value", "constant", "constructor", "is_constant", "is_constructor", "named"]
 
 Check = Callable[[str, str, Any], Any]
 P = ParamSpec("P")
@@ -187,6 +187,16 @@ def named(function: Callable[..., Any], value: V) -> V:
     return value
 
 
+def is_constructor(thing: object) -> bool:
+    """Return whether `thing` is a function that `constructor` decorated."""
+    return getattr(thing, "makes_values", False) is True
+
+
+def is_constant(thing: object) -> bool:
+    """Return whether `thing` is a value that `constant` or `named` made: it has a name and no arguments."""
+    return isinstance(thing, Value) and isinstance(thing.call, _Constant)
+
+
 def _constructor(function: Callable[P, V], checks: Mapping[str, Check]) -> Callable[P, V]:
     signature = inspect.signature(function)
     name = function.__name__
@@ -210,6 +220,7 @@ def _constructor(function: Callable[P, V], checks: Mapping[str, Check]) -> Calla
             raise TypeError(f"{name}: a constructor must return a Layer, a Loss or another Value, got {value!r}")
         return value.remembering(call)
 
+    construct.__dict__["makes_values"] = True
     return construct
 
 

@@ -13,7 +13,7 @@ import functional_nn as fnn
 PACKAGE = Path(fnn.__file__).parent
 # Each may import those on the lines above its own, and what stands on its own line.
 LEVELS = [
-    ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator"),
+    ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator", "files", "npz"),
     ("value",),
     ("layer", "optim"),
     ("loss", "initializers", "result"),
@@ -21,6 +21,8 @@ LEVELS = [
     ("compose", "data"),
     ("models", "anatomy"),
     ("training",),
+    ("trained",),
+    ("saving",),
     ("testing",),
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
@@ -76,7 +78,8 @@ def test_the_version_is_that_of_the_installed_package():
 
 
 def test_importing_the_package_loads_nothing_that_only_some_users_need():
-    heavy = {"hypothesis", "matplotlib", "sklearn", "PIL", "tqdm", "torch", "jax", "functional_nn.testing"}
+    heavy = {"hypothesis", "matplotlib", "sklearn", "PIL", "safetensors", "tqdm", "torch", "jax"}
+    heavy |= {"functional_nn.testing"}
     text = f"import sys, functional_nn; print(sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, text=True)
     assert run.stdout.strip() == "[]"

@@ -5,7 +5,6 @@ from functional_nn.data.cache import cached
 from functional_nn.data.cifar10 import cifar10
 from functional_nn.data.digits import digits
 from functional_nn.data.directory import fingerprint, load
-from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.idx import idx
 from functional_nn.data.image_folder import image_folder
 from functional_nn.data.image_list import image_list
@@ -18,8 +17,10 @@ from functional_nn.data.transforms import (
     standardize,
     standardize_by,
 )
+from functional_nn.errors import BadFilesError, DataError, MissingFileError
 
 __all__ = [
+    "BadFilesError",
     "BatchTransform",
     "DataError",
     "MissingFileError",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from functional_nn.data.errors import DataError, MissingFileError
-from functional_nn.data.files import exists, open_regular, regular_size
 from functional_nn.data.splits import Splits, check_val, hold_out, splits_from
+from functional_nn.errors import DataError, MissingFileError
+from functional_nn.files import exists, open_regular, regular_size
 
 __all__ = ["cifar10", "files"]
 

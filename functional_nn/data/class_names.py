@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from functional_nn.data.errors import DataError
-from functional_nn.data.files import text_lines
+from functional_nn.errors import DataError
+from functional_nn.files import text_lines
 
 __all__ = ["class_names"]
 

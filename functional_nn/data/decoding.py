@@ -6,16 +6,20 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
-from functional_nn.data.errors import DataError, MissingFileError
-from functional_nn.data.files import open_regular, regular_descriptor, regular_size
 from functional_nn.data.image_file import PIXELS_AT_ONCE, PixelBudget, UnusableError, rgb
 from functional_nn.data.splits import check_size
+from functional_nn.errors import DataError, MissingFileError
 from functional_nn.extras import needs_extra
+from functional_nn.files import open_regular, regular_descriptor, regular_size
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_usable"]
+
+File = bytes | OSError | DataError | None
+Refuse = Callable[[int, DataError], None]  # what to do with the error of the i-th file
 
 FILES_A_TASK = 64
 LARGE = 2**18  # bytes; a larger file is not read into memory before its turn to be decoded
@@ -33,6 +37,25 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
     corrupt, of another format, of more than 8 bits a channel, or larger than `PIL.Image.MAX_IMAGE_PIXELS`;
     `ImportError` without Pillow.
     """
+
+    def refuse(i: int, error: DataError) -> None:
+        raise error
+
+    return _decode(paths, size, place, refuse)
+
+
+def decode_usable(
+    paths: Sequence[str], size: int, place: Callable[[int], str]
+) -> tuple[np.ndarray, dict[int, DataError]]:
+    """Return what `decode` returns, and by index the errors of the files that cannot be used: their images are black.
+
+    Raises `ImportError` without Pillow.
+    """
+    errors: dict[int, DataError] = {}
+    return _decode(paths, size, place, errors.__setitem__), errors
+
+
+def _decode(paths: Sequence[str], size: int, place: Callable[[int], str], refuse: Refuse) -> np.ndarray:
     check_size(size)
     with needs_extra("experiments", "decoding images"):
         import PIL.Image  # noqa: F401 (the threads use it; an error belongs here)
@@ -41,7 +64,7 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
 
     def run(start: int) -> None:
         chosen = slice(start, start + FILES_A_TASK)
-        _decode_some(paths[chosen], images[chosen], start, place, budget)
+        _decode_some(paths[chosen], images[chosen], start, place, budget, refuse)
 
     # One thread more than cores: small images take tens of microseconds, and a thread waits for the interpreter lock.
     pool = ThreadPoolExecutor(_cores() + 1, thread_name_prefix="decode")
@@ -54,31 +77,44 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
 
 
 def _decode_some(
-    paths: Sequence[str], images: np.ndarray, start: int, place: Callable[[int], str], budget: PixelBudget
+    paths: Sequence[str],
+    images: np.ndarray,
+    start: int,
+    place: Callable[[int], str],
+    budget: PixelBudget,
+    refuse: Refuse,
 ) -> None:
     # All small files are read first: every system call gives up the interpreter lock, and would then wait for it.
     files = [_read(path) for path in paths]
     pixels = []
     for i, (path, data) in enumerate(zip(paths, files, strict=True), start):
-        if isinstance(data, FileNotFoundError):
-            raise MissingFileError(f"{place(i)}: there is no image {path}: add the file or remove it") from data
-        if isinstance(data, DataError):
-            raise DataError(f"{place(i)}: {data}") from data
-        if isinstance(data, OSError):
-            raise DataError(f"{place(i)}: {path} cannot be read: {data.strerror or data}") from data
         try:
-            with open_regular(path) if data is None else io.BytesIO(data) as stream:
-                pixels.append(rgb(stream, len(images[0]), budget))
-        except UnusableError as error:
-            raise DataError(f"{place(i)}: {path} {error}") from None
-        except Exception as error:  # a corrupt file makes Pillow's plugins raise nearly anything
-            raise DataError(
-                f"{place(i)}: {path} is truncated or corrupt ({type(error).__name__}: {error}): replace or remove it"
-            ) from error
+            pixels.append(_pixels(path, data, len(images[0]), budget, partial(place, i)))
+        except DataError as error:
+            refuse(i, error)
+            pixels.append(bytes(images[0].size))
     images[:] = np.frombuffer(b"".join(pixels), np.uint8).reshape(images.shape)
 
 
-def _read(path: str) -> bytes | OSError | DataError | None:
+def _pixels(path: str, data: File, size: int, budget: PixelBudget, place: Callable[[], str]) -> bytes:
+    if isinstance(data, FileNotFoundError):
+        raise MissingFileError(f"{place()}: there is no image {path}: add the file or remove it") from data
+    if isinstance(data, DataError):
+        raise DataError(f"{place()}: {data}") from data
+    if isinstance(data, OSError):
+        raise DataError(f"{place()}: {path} cannot be read: {data.strerror or data}") from data
+    try:
+        with open_regular(path) if data is None else io.BytesIO(data) as stream:
+            return rgb(stream, size, budget)
+    except UnusableError as error:
+        raise DataError(f"{place()}: {path} {error}") from None
+    except Exception as error:  # a corrupt file makes Pillow's plugins raise nearly anything
+        raise DataError(
+            f"{place()}: {path} is truncated or corrupt ({type(error).__name__}: {error}): replace or remove it"
+        ) from error
+
+
+def _read(path: str) -> File:
     """Return the bytes of a file, None for a large one, or the error, which is raised when its turn comes."""
     try:
         size = regular_size(path)

@@ -13,7 +13,6 @@ from functional_nn.data.cifar10 import SIZE as CIFAR10_SIZE
 from functional_nn.data.cifar10 import cifar10
 from functional_nn.data.cifar10 import files as cifar10_files
 from functional_nn.data.digits import digits
-from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.idx import files as idx_files
 from functional_nn.data.idx import idx
 from functional_nn.data.image_folder import files as image_folder_files
@@ -21,6 +20,7 @@ from functional_nn.data.image_folder import image_folder
 from functional_nn.data.image_list import files as image_list_files
 from functional_nn.data.image_list import image_list
 from functional_nn.data.splits import Splits, check_size
+from functional_nn.errors import DataError, MissingFileError
 
 __all__ = ["fingerprint", "load"]
 

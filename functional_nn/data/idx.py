@@ -17,9 +17,9 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from functional_nn.data.errors import DataError, MissingFileError
-from functional_nn.data.files import exists, open_regular
 from functional_nn.data.splits import Splits, check_size, check_val, hold_out, numbered, splits_from
+from functional_nn.errors import DataError, MissingFileError
+from functional_nn.files import exists, open_regular
 
 __all__ = ["files", "idx", "read_idx"]
 

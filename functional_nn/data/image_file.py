@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["EXTENSIONS", "PIXELS_AT_ONCE", "PixelBudget", "UnusableError", "rgb"]
+__all__ = ["EXTENSIONS", "PIXELS_AT_ONCE", "PixelBudget", "UnusableError", "resized", "rgb"]
 
 # Formats that Pillow decodes in its own process; EPS, for one, would start another program.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
@@ -66,6 +68,14 @@ def rgb(stream: BinaryIO, size: int, budget: PixelBudget) -> bytes:
     with budget.take(width * height):
         image = _scaled(image, size)  # under the same name: the large image is freed before another thread goes on
     return image.tobytes()
+
+
+def resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Return pixels uint8 (h, w, 1) or (h, w, 3) as RGB (size, size, 3), as `rgb` scales a PNG file of them."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
+    return np.asarray(_scaled(image, size))
 
 
 def _scaled(image: Image.Image, size: int) -> Image.Image:

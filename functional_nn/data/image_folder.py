@@ -11,9 +11,9 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.data.decoding import decode
-from functional_nn.data.errors import DataError, MissingFileError
 from functional_nn.data.image_file import EXTENSIONS
 from functional_nn.data.splits import NAMES, Split, Splits, by_class, check_size, splits_from
+from functional_nn.errors import DataError, MissingFileError
 
 __all__ = ["files", "image_folder"]
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from functional_nn.data.class_names import class_names
 from functional_nn.data.decoding import decode
-from functional_nn.data.errors import DataError, MissingFileError
-from functional_nn.data.files import exists, text_lines
 from functional_nn.data.splits import Split, Splits, check_size, numbered, splits_from
+from functional_nn.errors import DataError, MissingFileError
+from functional_nn.files import exists, text_lines
 
 __all__ = ["files", "image_list"]
 

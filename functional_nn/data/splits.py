@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from functional_nn import keys
-from functional_nn.data.errors import DataError
+from functional_nn.errors import DataError
 
 __all__ = ["NAMES", "Split", "Splits", "by_class", "check_size", "check_val", "hold_out", "numbered", "splits_from"]
 

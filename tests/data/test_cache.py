@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import pytest
 
+from functional_nn import npz
 from functional_nn.data import DataError, Splits, cached
 
 CLASSES = (*"abcdefgh", "café, 'crème' \ud800")
@@ -260,23 +262,23 @@ def test_a_load_that_fails_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(stream: object, **arrays: object) -> NoReturn:
-        stream.write(b"half of it")  # type: ignore[attr-defined]
-        raise OSError("no space left on device")
+    def full(stream: BinaryIO, *entries: object) -> NoReturn:
+        stream.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr(npz, "write", full)
+    with pytest.raises(OSError, match=r"No space left on device \(nothing was written.*c\.npz"):
         cached(tmp_path / "c.npz", "here", splits)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, savez = tmp_path / "c.npz", np.savez
+    file, write = tmp_path / "c.npz", npz.write
 
-    def watched(stream: object, **arrays: object) -> None:
-        savez(stream, **arrays)  # type: ignore[arg-type]
+    def watched(stream: BinaryIO, *entries: object) -> None:
+        write(stream, *entries)  # type: ignore[arg-type]
         assert not file.exists()
 
-    monkeypatch.setattr(np, "savez", watched)
+    monkeypatch.setattr(npz, "write", watched)
     cached(file, "here", splits)
     assert file.exists()

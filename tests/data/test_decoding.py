@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from functional_nn.data import DataError, MissingFileError, decoding
-from functional_nn.data.decoding import FILES_A_TASK, LARGE, decode
+from functional_nn.data.decoding import FILES_A_TASK, LARGE, decode, decode_usable
 
 Colours = Callable[..., np.ndarray]
 SaveImage = Callable[..., Path]
@@ -233,3 +233,15 @@ def test_no_image_at_all_gives_an_empty_array() -> None:
     assert read().shape == (0, 32, 32, 3)
     with pytest.raises(ValueError, match="size=0"):
         read(size=0)
+
+
+def test_bad_files_are_collected_and_their_images_are_black(tmp_path: Path, save_image: SaveImage) -> None:
+    good = [str(save_image(tmp_path / f"{i}.png", np.full((4, 4, 3), i, np.uint8))) for i in range(1, 100)]
+    (tmp_path / "text.png").write_text("no image")
+    paths = [str(tmp_path / "no.png"), *good, str(tmp_path / "text.png"), good[0]]
+    images, errors = decode_usable(paths, 4, lambda i: f"file {i}")
+    assert sorted(errors) == [0, 100]
+    assert isinstance(errors[0], MissingFileError)
+    assert str(errors[100]).startswith(f"file 100: {tmp_path / 'text.png'} is no image")
+    np.testing.assert_array_equal(images[:, 0, 0, 0], [0, *range(1, 100), 0, 1])
+    np.testing.assert_array_equal(images[1:100], read(*map(Path, good), size=4))

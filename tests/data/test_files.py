@@ -10,7 +10,6 @@ import pytest
 
 from functional_nn.data import DataError, cached, cifar10, idx, image_folder, image_list
 from functional_nn.data.decoding import decode
-from functional_nn.data.files import exists, open_regular, regular_size
 
 SaveImage = Callable[..., Path]
 WriteIdx = Callable[..., Path]
@@ -87,20 +86,3 @@ def test_e4_a_pipe_in_place_of_a_cache_is_kept(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "c.npz")
     fails_at_once(tmp_path / "c.npz", lambda: cached(tmp_path / "c.npz", "here", dict), r"c\.npz: this is a named pipe")
     assert (tmp_path / "c.npz").is_fifo()
-
-
-def test_a_link_leads_to_its_file(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"four")
-    (tmp_path / "link").symlink_to(tmp_path / "file")
-    assert exists(tmp_path / "link")
-    assert regular_size(tmp_path / "link") == 4
-    with open_regular(tmp_path / "link") as stream:
-        assert stream.read() == b"four"
-
-
-def test_what_is_not_there_is_told_from_what_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
-    assert not any(exists(tmp_path / name) for name in ("nothing", "file/below", "dangling"))
-    with pytest.raises(DataError, match="this is a directory"):
-        exists(tmp_path)

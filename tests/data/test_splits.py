@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_nn.data import Splits
-from functional_nn.data.errors import DataError
 from functional_nn.data.splits import by_class, check_size, check_val, hold_out
+from functional_nn.errors import DataError
 
 
 @given(

@@ -1,15 +1,22 @@
-"""Open regular files only: a named pipe or a device with the name of a data file would block its reader for ever."""
+"""Read regular files only, and replace a file as a whole.
+
+A named pipe or a device with the name of a data file would block its reader for ever. A writer that stops halfway
+leaves the old file as it was.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from functional_nn.data.errors import DataError
+from functional_nn.errors import DataError
 
-__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size", "text_lines"]
+__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size", "replaced", "text_lines", "unfinished_name"]
 
 KINDS = {
     stat.S_IFDIR: "directory",
@@ -20,6 +27,7 @@ KINDS = {
 }
 # Without blocking: a pipe could take the place of a file between the check and the opening.
 FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+SHOWN_NAME = 40  # characters of a file's name in that of its unfinished copy: a name has at most 255 bytes
 
 
 def exists(path: str | Path) -> bool:
@@ -53,6 +61,39 @@ def open_regular(path: str | Path) -> BinaryIO:
 def regular_descriptor(path: str | Path) -> int:
     """Return a descriptor of a file that `regular_size` has checked. The caller closes it."""
     return os.open(path, FLAGS)
+
+
+@contextmanager
+def replaced(path: str | Path) -> Iterator[BinaryIO]:
+    """Yield a stream; after the body, what was written to it takes the place of the file at `path`, or makes it.
+
+    The stream is a hidden file in the same folder, brought to the disk before it gets the name of the old one, whose
+    permissions it takes. If the body or the disk fails, the old file stays as it is and nothing is left beside it.
+    A link stays, and the file that it leads to is replaced. Raises `DataError` for a directory or a special file, and
+    `OSError`, which names `path`, if it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    unfinished = unfinished_name(target)
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode) if exists(path) else None
+        try:
+            with unfinished.open("xb") as stream:
+                if mode is not None:
+                    os.chmod(unfinished, mode)
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        message = f"{error.strerror or error} (nothing was written, an older file is unchanged)"
+        raise OSError(error.errno or errno.EIO, message, os.fspath(path)) from error
+
+
+def unfinished_name(file: Path) -> Path:
+    """Return a name, in the same folder, that no other writer has: for a file that is not whole yet."""
+    return file.with_name(f".{file.name[:SHOWN_NAME]}.{os.urandom(4).hex()}.unfinished")
 
 
 def text_lines(file: Path) -> list[str]:

@@ -1,0 +1,119 @@
+"""`save` and `load`: a value to a file and back, bit for bit."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from functional_nn.files import open_regular, replaced
+from functional_nn.saving import document
+from functional_nn.saving.containers import CONTAINERS, Container
+from functional_nn.saving.decode import Decoder
+from functional_nn.saving.document import Document
+from functional_nn.saving.encode import Encoder
+from functional_nn.saving.names import Known
+
+__all__ = ["load", "load_with_extra", "save", "save_with_extra"]
+
+
+def save(path: str | Path, value: Any) -> None:
+    """Write a value to a file that ends in .npz or .safetensors; `load` returns it, with the same bits.
+
+        result = fnn.fit(model, params, train, ...)
+        fnn.save("digits.npz", fnn.Trained(model, result.params, (32, 32, 1), classes=classes))
+        trained = fnn.load("digits.npz")
+
+    `value` is a tree of arrays and numbers (dicts, lists, tuples, named tuples, None, strings), a `FitResult`, a
+    `Trained`, or any value that a constructor made: layers, losses, optimizers, schedules, transforms. Such values may
+    stand in a tree too: `{"model": model, "params": params}`. A value is stored as its constructor's call; what you
+    wrote yourself must be passed to `load`. Arrays may be of bool, ints, floats and complex numbers of any byte order;
+    they come back in the machine's, in row-major order. .safetensors needs the extra of that name.
+
+    The file is written under another name, flushed to the disk, and renamed: it is whole, or the old one is. Missing
+    folders are not made. Raises `TypeError`, which names the place, for what cannot be saved (a `Layer(...)` that no
+    constructor made, an object); `ValueError` for another ending, or a directory or pipe at `path`; `OSError`, which
+    names the file, if it cannot be written.
+    """
+    save_with_extra(path, value, None)
+
+
+def load(path: str | Path, constructors: Iterable[Any] = ()) -> Any:
+    """Return the value that `save` wrote to a file.
+
+        trained = fnn.load("digits.npz", constructors=[crop])
+
+    `constructors` are your own that the value was made of: functions that `fnn.constructor` decorated, initializers,
+    schedules and other functions, classes of named tuples. They are found by name. Nothing in the file is executed: the
+    library's public constructors and these are called, and arrays are read.
+
+    Raises `FileNotFoundError` for a missing file, and `ValueError`, which says what to do, for a file that is
+    truncated, altered (the checksum differs: it names the entry), of a newer format or not written by `save`, and for
+    a value that needs a constructor which was not passed.
+    """
+    known = Known(constructors)
+    return _value(path, *_read(path), known, with_extra=False)[0]
+
+
+def save_with_extra(path: str | Path, value: Any, extra: Any) -> None:
+    """Write a value, and beside it something that `load` does not return, such as the run of a checkpoint."""
+    container = _container(path)
+    encoder = Encoder()
+    content = Document(encoder.node(value), encoder.node(extra, ("extra",)))
+    text = document.written(content, encoder.arrays)
+    with replaced(path) as stream:
+        container.write(stream, text, encoder.arrays)
+
+
+def load_with_extra(path: str | Path, constructors: Iterable[Any] = ()) -> tuple[Any, Any]:
+    """Return the value of a file and what was stored beside it, None for a file of `save`. Raises as `load` does."""
+    known = Known(constructors)
+    return _value(path, *_read(path), known, with_extra=True)
+
+
+def _container(path: str | Path) -> Container:
+    container = CONTAINERS.get(os.path.splitext(path)[1].lower())
+    if container is None:
+        raise ValueError(f"{path}: the name of the file must end in {' or '.join(CONTAINERS)}")
+    return container
+
+
+def _read(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:
+    with open_regular(path) as stream:
+        container = _container(path)
+        try:
+            return container.read(stream)
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:  # a damaged file makes zipfile, NumPy and safetensors raise nearly anything
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that of a place that no file has
+                raise
+            raise _refusal(path, error) from error
+
+
+def _value(
+    path: str | Path, text: str, arrays: dict[str, np.ndarray], known: Known, *, with_extra: bool
+) -> tuple[Any, Any]:
+    try:
+        content = document.checked(text, arrays)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _refusal(path, error) from error
+    decoder = Decoder(arrays, known)
+    try:
+        value = decoder.root(content.value)
+        return value, decoder.root(content.extra, ("extra",)) if with_extra else None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:  # no file that `save` wrote
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: str | Path, error: Exception) -> ValueError:
+    if isinstance(error, document.RefusedError):
+        return ValueError(f"{path}: {error}")
+    problem = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+    return ValueError(f"{path}: truncated, altered, or not written by fnn.save ({problem}): copy it again or save anew")
