@@ -1,0 +1,96 @@
+"""The leaves of a model: the layers without parts that it is made of, each with its path and shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import numpy as np
+
+from functional_nn import tree
+from functional_nn.compose.bind import recombined
+from functional_nn.layer import Layer, Params, Shape
+
+__all__ = [
+    "Leaf",
+    "Path",
+    "couples_examples",
+    "dotted",
+    "leaf_layers",
+    "leaf_params",
+    "multiply_adds",
+    "replace_leaves",
+]
+
+Path = tuple[str, ...]
+
+
+class Leaf(NamedTuple):
+    """A layer within a model: its path, and its input's and output's shapes without the batch.
+
+    It has no parts, or stands as deep as `leaf_layers` was asked to look.
+    """
+
+    path: Path
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+
+
+@lru_cache(maxsize=64)  # asked for at every prediction
+def leaf_layers(model: Layer, input_shape: Shape, depth: int | None = None) -> tuple[Leaf, ...]:
+    """Return the model's leaves in the order in which an input passes them.
+
+    With a `depth`, a layer that is so many parts deep counts as a leaf, whatever its own parts. The shapes are read by
+    asking the model for its output shape with leaves that note what they are asked.
+    """
+    leaves: list[Leaf] = []
+    replace_leaves(model, partial(_noting, leaves=leaves), depth=depth).output_shape(input_shape)
+    return tuple(leaves)
+
+
+def leaf_params(leaf: Leaf, params: Params) -> Params:
+    """Return the leaf's own entry of the model's parameters, together with what `bind` fixed of it."""
+    entry = params
+    for name in leaf.path:
+        entry = entry.get(name, {}) if isinstance(entry, Mapping) else {}  # the layers refuse what is no dict
+    return {**leaf.layer.fixed, **entry}
+
+
+def multiply_adds(leaf: Leaf, params: Params) -> int:
+    """Return the multiply-adds of a leaf's forward pass for one example: its weights times its output's positions.
+
+    Weights are the parameters of two axes and more.
+    """
+    weights = [w for w in tree.leaves(leaf_params(leaf, params)) if np.ndim(w) > 1]
+    return tree.size(weights) * math.prod(leaf.output_shape[:-1])
+
+
+def couples_examples(model: Layer) -> bool:
+    """Return whether in training an example's output depends on the others of its batch, as under batch norm."""
+    return model.couples_examples or any(couples_examples(part) for _, part in model.parts)
+
+
+def replace_leaves(model: Layer, f: Callable[[Path, Layer], Layer], path: Path = (), depth: int | None = None) -> Layer:
+    """Return the model with every layer without parts, or at this `depth`, replaced by f(path, layer)."""
+    if not model.parts or len(path) == depth:
+        return f(path, model)
+    return recombined(model, {name: replace_leaves(part, f, (*path, name), depth) for name, part in model.parts})
+
+
+def dotted(model: Layer, path: Path) -> str:
+    """Return the path with dots between its names; that of the model itself is the model's name."""
+    return ".".join(path) or model.name
+
+
+def _noting(path: Path, layer: Layer, leaves: list[Leaf]) -> Layer:
+    """Return the leaf as one that notes the shapes it is asked for."""
+
+    def output_shape(input_shape: Shape) -> Shape:
+        shape = layer.functions.output_shape(input_shape)
+        leaves.append(Leaf(path, layer, input_shape, shape))
+        return shape
+
+    return layer.replace(output_shape=output_shape)
