@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,11 +21,13 @@ __all__ = [
     "dotted",
     "leaf_layers",
     "leaf_params",
+    "matching",
     "multiply_adds",
     "replace_leaves",
 ]
 
 Path = tuple[str, ...]
+T = TypeVar("T")
 
 
 class Leaf(NamedTuple):
@@ -83,6 +86,15 @@ def replace_leaves(model: Layer, f: Callable[[Path, Layer], Layer], path: Path =
 def dotted(model: Layer, path: Path) -> str:
     """Return the path with dots between its names; that of the model itself is the model's name."""
     return ".".join(path) or model.name
+
+
+def matching(function: str, pattern: str, things: Sequence[T], path_of: Callable[[T], str]) -> list[T]:
+    """Return the things whose path matches a shell pattern; raises `ValueError` where there is none."""
+    matched = [thing for thing in things if fnmatchcase(path_of(thing), pattern)]
+    if not matched:
+        paths = ", ".join(map(path_of, things))
+        raise ValueError(f"{function}: filter {pattern!r} matches none of the paths {paths}")
+    return matched
 
 
 def _noting(path: Path, layer: Layer, leaves: list[Leaf]) -> Layer:
