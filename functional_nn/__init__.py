@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 from functional_nn import data, initializers, keys, layers, losses, models, optim, tree
-from functional_nn.anatomy import summary
+from functional_nn.anatomy import activations, summary, trace
 from functional_nn.compose import bind, branch, residual, serial
 from functional_nn.layer import Layer
 from functional_nn.training import (
@@ -25,6 +25,7 @@ __all__ = [
     "DivergenceError",
     "FitResult",
     "Layer",
+    "activations",
     "bind",
     "branch",
     "constructor",
@@ -44,6 +45,7 @@ __all__ = [
     "statistics",
     "summary",
     "testing",
+    "trace",
     "tree",
     "value_and_grad",
 ]

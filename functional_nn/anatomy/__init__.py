@@ -1,5 +1,6 @@
 """Looking into a model: its leaves, their sizes and work, and what passes through them."""
 
+from functional_nn.anatomy.activations import activations
 from functional_nn.anatomy.leaves import (
     Leaf,
     Path,
@@ -10,11 +11,16 @@ from functional_nn.anatomy.leaves import (
     replace_leaves,
 )
 from functional_nn.anatomy.summary import LayerFacts, layer_facts, summary
+from functional_nn.anatomy.trace import NotFinite, Trace, TraceRow, trace
 
 __all__ = [
     "LayerFacts",
     "Leaf",
+    "NotFinite",
     "Path",
+    "Trace",
+    "TraceRow",
+    "activations",
     "couples_examples",
     "layer_facts",
     "leaf_layers",
@@ -22,4 +28,5 @@ __all__ = [
     "multiply_adds",
     "replace_leaves",
     "summary",
+    "trace",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
@@ -23,6 +23,7 @@ __all__ = [
     "leaf_params",
     "matching",
     "multiply_adds",
+    "numbered",
     "replace_leaves",
 ]
 
@@ -78,6 +79,8 @@ def couples_examples(model: Layer) -> bool:
 
 def replace_leaves(model: Layer, f: Callable[[Path, Layer], Layer], path: Path = (), depth: int | None = None) -> Layer:
     """Return the model with every layer without parts, or at this `depth`, replaced by f(path, layer)."""
+    if not isinstance(model, Layer):
+        raise TypeError(f"model is {model!r}, expected a Layer")
     if not model.parts or len(path) == depth:
         return f(path, model)
     return recombined(model, {name: replace_leaves(part, f, (*path, name), depth) for name, part in model.parts})
@@ -86,6 +89,15 @@ def replace_leaves(model: Layer, f: Callable[[Path, Layer], Layer], path: Path =
 def dotted(model: Layer, path: Path) -> str:
     """Return the path with dots between its names; that of the model itself is the model's name."""
     return ".".join(path) or model.name
+
+
+def numbered(path: str, taken: Container[str]) -> str:
+    """Return the path, or path#2, path#3, ... for a layer that a pass comes to again."""
+    name, times = path, 1
+    while name in taken:
+        times += 1
+        name = f"{path}#{times}"
+    return name
 
 
 def matching(function: str, pattern: str, things: Sequence[T], path_of: Callable[[T], str]) -> list[T]:
