@@ -22,6 +22,7 @@ LEVELS = [
     ("models", "anatomy"),
     ("training",),
     ("testing",),
+    ("plots",),
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 
