@@ -130,8 +130,8 @@ def shades(ax: Axes) -> Colormap:
 
 
 def text_on(colour: Any) -> str:
-    """Return black or white, which stands out more on a colour (WCAG 2.1, 1.4.3: at a luminance of 0.179)."""
-    return "black" if _luminance(colour) > 0.179 else "white"
+    """Return black or white, to be read on a colour: their contrast ratio (WCAG 2.1, 1.4.3) is 3.5 or more."""
+    return "black" if _luminance(colour) > 0.25 else "white"
 
 
 def _background(ax: Axes) -> Any:

@@ -79,8 +79,8 @@ def confusion(
 def _matrix_axes(ax: Axes | None, classes: int, letters: int) -> Axes:
     scale = font_scale()
     side = max(2.4, CELL * classes if classes <= FEW else NARROW * min(classes, LABELLED))
-    beside = 0.9 + LETTER_INCHES * letters
-    return axes_of("confusion", ax, scale * (side + beside + 0.6), scale * (side + beside))
+    beside = 0.7 + LETTER_INCHES * letters
+    return axes_of("confusion", ax, scale * (side + beside + 0.9), scale * (side + beside))
 
 
 def _draw_matrix(ax: Axes, counts: np.ndarray, with_counts: bool) -> None:
