@@ -75,9 +75,9 @@ def test_the_order_may_be_chosen():
 
 
 def test_a_class_without_examples_has_no_recall_and_stands_last():
-    axes = plots.confusion(np.array([0, 2]), np.array([2, 2]), NAMES, by_recall=True)
+    axes = plots.confusion(np.array([1, 2]), np.array([2, 2]), NAMES, by_recall=True)
     assert [label.get_text().split() for label in axes.get_yticklabels()] == [
-        ["plum", "100%"], ["apple", "0%"], ["pear", "none"],
+        ["plum", "100%"], ["pear", "0%"], ["apple", "none"],
     ]  # fmt: skip
 
 
@@ -90,6 +90,13 @@ def test_the_text_in_a_cell_stands_out_against_its_shade_in_light_and_in_dark():
                 i, j = map(int, reversed(text.get_position()))
                 shade = image.cmap(image.norm(image.get_array()[i, j]))
                 assert contrast(shade, text.get_color()) > 3.49
+
+
+def test_behind_transparent_axes_stands_the_page_that_the_users_text_is_for():
+    for text, page in (("black", "white"), ("white", "black")):
+        with pyplot.style.context({"axes.facecolor": "none", "figure.facecolor": "none", "text.color": text}):
+            cmap = plots.confusion(LABELS, PREDICTED, NAMES).images[0].cmap
+            assert contrast(cmap(0.0), page) == pytest.approx(1.0)
 
 
 def contrast(one, other):

@@ -79,6 +79,7 @@ def test_gradients_that_are_zero_or_not_finite_are_marked():
     params = fnn.tree.map(np.copy, PARAMS)
     params["f6"]["w"][:] = 0
     axes = plots.gradient_flow(fnn.trace(MODEL, params, X, LABELS, losses.softmax_cross_entropy))
+    assert all(size > 0 for line in axes.lines[:1] for size in line.get_ydata())
     marked = {line.get_label(): list(line.get_xdata()) for line in axes.lines}
     assert marked["by the layer's output: zero"] == list(range(9))  # c1 up to a5
     assert marked["by its parameters: zero"] == [0, 3, 7]
