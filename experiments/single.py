@@ -21,8 +21,9 @@ from experiments.running.training import train_and_test
 from experiments.showing import page
 from experiments.showing.curves import panel
 from experiments.showing.files import write_json
-from experiments.showing.galleries import class_names, draw_confusion, draw_filters, draw_mistakes
+from functional_nn import plots
 
+MISTAKES = "The most confident mistakes: the prediction, its probability, and the class."
 HEADER = ("seed", "train", "val", "test", "val + test", "seconds")
 
 
@@ -32,7 +33,7 @@ def train_one(options: argparse.Namespace, row: Row, title: str, *, held_out: bo
     Unless `held_out`, the networks train on the validation images as well.
     """
     began = perf_counter()
-    description, splits = load_splits(options)
+    description, splits, classes = load_splits(options)
     source = f"{fingerprint(options)}, {'held out' if held_out else 'whole'}"
     if not held_out:
         splits, description = whole(splits), f"{description}; the validation images are trained on too"
@@ -49,7 +50,7 @@ def train_one(options: argparse.Namespace, row: Row, title: str, *, held_out: bo
     results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": [summary]}
     write_json(options.out / "results.json", results)
     print(_table(summary))
-    page.write(options.out, title, [*_pieces(results, outcomes, splits), *page.configuration(results)])
+    page.write(options.out, title, [*_pieces(results, outcomes, splits, classes), *page.configuration(results)])
     print(f"written: results.json and {page.FILE}, in {options.out}")
 
 
@@ -77,26 +78,30 @@ def _table(summary: Summary) -> str:
     return "\n".join([*lines, f"95 % of the test accuracy: {low:.4f} to {high:.4f}; {size}"])
 
 
-def _pieces(results: dict[str, Any], outcomes: list[Outcome], splits: Splits) -> list[page.Piece]:
+def _pieces(
+    results: dict[str, Any], outcomes: list[Outcome], splits: Splits, classes: tuple[str, ...]
+) -> list[page.Piece]:
     """Return the page: the table and the curves, and the filters and mistakes of the first seed's network."""
     summary, arrays = results["rows"][0], outcomes[0].arrays
     images, labels = splits["test"]
-    outputs, filters = arrays["test_outputs"], draw_filters(arrays["first_weights"], images.shape[1:])
+    outputs, filters = arrays["test_outputs"], plots.filters(arrays["first_weights"])
+    names = classes[: outputs.shape[1]]
     augmented = "Training figures are of images shifted at random, so they may lie below those of validation."
-    panels = [panel(summary, what) for what in ("loss", "accuracy")]
     pieces: list[page.Piece] = [
         f"{results['data']}. {summary['title']}, {summary['parameters']:,} parameters.",
         page.table("Accuracies. The test images are read once, at the end.", HEADER, _lines(summary)),
-        page.Plate("curves", augmented, panels, "loss and accuracy over the epochs"),
-        page.Plate("filters", "The filters of the first layer.", [filters], "filters"),
         page.Plate(
-            "confusion",
-            "Classes and predicted classes.",
-            [draw_confusion(labels, outputs)],
-            "confusions",
+            "curves",
+            augmented,
+            [panel(summary, what) for what in ("loss", "accuracy")],
+            "loss and accuracy over the epochs",
         ),
+        page.Plate("filters", "The filters of the first layer.", [page.figure_of(filters)], "filters", wide=True),
     ]
-    sheet = draw_mistakes(images, labels, outputs, class_names(results["options"]["data"], outputs.shape[1]))
-    if sheet is not None:
-        pieces.append(page.Plate("mistakes", "The most confident mistakes.", [sheet], "misclassified images"))
+    for name, caption, axes in (
+        ("confusion", "Classes and predicted classes.", plots.confusion(labels, outputs, names)),
+        ("confusions", "The most frequent confusions.", plots.confusions(images, labels, outputs, names)),
+        ("mistakes", MISTAKES, plots.mistakes(images, labels, outputs, names)),
+    ):
+        pieces.append(page.Plate(name, caption, [page.figure_of(axes)], name, wide=True))
     return pieces

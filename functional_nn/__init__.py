@@ -5,7 +5,7 @@ from typing import Any
 
 from functional_nn import data, initializers, keys, layers, losses, models, optim, tree
 from functional_nn.allocator import keep_freed_memory
-from functional_nn.anatomy import summary
+from functional_nn.anatomy import activations, summary, trace
 from functional_nn.compose import bind, branch, residual, serial
 from functional_nn.layer import Layer
 from functional_nn.result import FitResult
@@ -32,6 +32,7 @@ __all__ = [
     "Interrupted",
     "Layer",
     "Trained",
+    "activations",
     "bind",
     "branch",
     "callbacks",
@@ -54,6 +55,7 @@ __all__ = [
     "statistics",
     "summary",
     "testing",
+    "trace",
     "tree",
     "value_and_grad",
 ]

@@ -11,7 +11,7 @@ from functional_nn.arguments import ARRAYS, not_an_array
 from functional_nn.layer import FLOATS
 from functional_nn.value import Value
 
-__all__ = ["Loss", "LossPullback", "LossVjp", "as_labels", "as_rows", "check_labels"]
+__all__ = ["Loss", "LossPullback", "LossVjp", "as_labels", "as_rows", "check_labels", "check_loss"]
 
 LossPullback = Callable[[float], np.ndarray]
 LossVjp = Callable[[np.ndarray, np.ndarray], tuple[float, LossPullback]]
@@ -75,6 +75,13 @@ class Loss(Value):
         if outputs.size == 0:
             shape = outputs.shape
             raise ValueError(f"{self.name}: outputs of shape {shape} are empty: the mean over no examples is undefined")
+
+
+def check_loss(function: str, loss: object) -> None:
+    """Raise `TypeError` unless `loss` is a Loss."""
+    if not isinstance(loss, Loss):
+        hint = ": call it to make one" if callable(loss) else ", such as losses.softmax_cross_entropy"
+        raise TypeError(f"{function}: loss is {loss!r}, expected a Loss{hint}")
 
 
 def as_rows(loss: str, outputs: np.ndarray, targets: np.ndarray, alternative: str = "") -> np.ndarray:

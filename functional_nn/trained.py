@@ -19,10 +19,9 @@ from functional_nn.data.transforms import Function as BatchTransform
 from functional_nn.errors import BadFilesError, DataError
 from functional_nn.extras import needs_extra
 from functional_nn.layer import FLOATS, Layer, Params, Shape
-from functional_nn.loss import Loss
+from functional_nn.loss import Loss, check_loss
 from functional_nn.losses import softmax
 from functional_nn.training import predict
-from functional_nn.training.evaluation import check_loss
 
 __all__ = ["Answer", "Trained", "restored"]
 

@@ -29,3 +29,11 @@ def test_importing_the_library_imports_no_optional_dependency() -> None:
     root = Path(data.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_plots_without_matplotlib_name_the_extra() -> None:
+    program = "import sys; sys.modules['matplotlib'] = None; import functional_nn.plots"
+    root = Path(data.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert "functional_nn.plots needs matplotlib" in done.stderr
+    assert "pip install -e '.[plots]'" in done.stderr

@@ -24,6 +24,7 @@ LEVELS = [
     ("trained",),
     ("saving",),
     ("testing",),
+    ("plots",),
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 

@@ -24,7 +24,7 @@ from experiments.showing.files import write_json
 def autopsy(options: argparse.Namespace) -> None:
     """Train every variant of every network, and write results.json and the page."""
     began = perf_counter()
-    description, splits = load_splits(options)
+    description, splits, _ = load_splits(options)
     everything = [variant for network in NETWORKS for variant in variants(network)]
     print(description, f"networks: {_counts(everything)}", sep="\n")
     jobs = _jobs(everything, options, splits)

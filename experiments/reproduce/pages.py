@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from experiments.report.printed import MISPRINT, OTHER_DATA, PRINTED, records
 from experiments.reproduce.structures import draw_structure, stages
 from experiments.running.inputs import Inputs
@@ -13,10 +11,11 @@ from experiments.running.outcome import Outcome
 from experiments.running.row import Row
 from experiments.running.splits import count_classes
 from experiments.running.summary import Summary, cell, gain, interval
+from experiments.running.training import KERNEL_AXES
 from experiments.showing import page
 from experiments.showing.curves import panel
-from experiments.showing.galleries import class_names, confusions, draw_confusion, draw_filters, draw_mistakes
-from experiments.showing.page import Piece, Plate
+from experiments.showing.page import Piece, Plate, figure_of
+from functional_nn import plots
 
 Summaries = dict[str, Summary]
 Outcomes = dict[str, list[Outcome]]
@@ -38,7 +37,7 @@ def reproduction_page(
         *_structures({row.name: row for row in rows}, inputs),
         *_curves(by_name),
         page.heading("What was learned"),
-        *_confusion(by_name[best]["title"], outcomes[best][0], inputs, results),
+        *_confusion(by_name[best]["title"], outcomes[best][0], inputs),
         _filters(by_name, outcomes, inputs),
     ]
 
@@ -170,29 +169,32 @@ def _curves(by_name: Summaries) -> list[Piece]:
     ]
 
 
-def _confusion(title: str, outcome: Outcome, inputs: Inputs, results: dict[str, Any]) -> list[Piece]:
+def _confusion(title: str, outcome: Outcome, inputs: Inputs) -> list[Piece]:
     """Return the confusions and mistakes of the first seed of the row that is best on validation data."""
     images, labels = inputs.pixels["test"]
     outputs = outcome.arrays["test_outputs"]
-    names = class_names(results["options"]["data"], outputs.shape[1])
-    frequent = ", ".join(
-        f"{names[label]} predicted as {names[predicted]} ({count} of {np.sum(labels == label)})"
-        for label, predicted, count in confusions(labels, outputs, 3)
-    )
-    confusion = (
+    names = inputs.classes[: outputs.shape[1]]
+    matrix = (
         f"Figure 10. The confusions of the {title} on the test images (the best row on validation data, its first "
-        f"seed). The diagonal holds the right answers. A dark cell beside it marks a class that is often taken for "
-        f"another. {f'Most frequent: {frequent}.' if frequent else 'Here there is none.'}"
+        "seed). The diagonal holds the right answers. A dark cell beside it marks a class that is often taken for "
+        "another."
     )
-    plates = [Plate("figure-10", confusion, [draw_confusion(labels, outputs)], "confusion matrix")]
-    sheet = draw_mistakes(images, labels, outputs, names)
-    if sheet is not None:
-        mistakes = (
-            f"Figure 11. The test images on which the {title} is most confidently wrong: its prediction, its "
-            "probability, and the label. Would the colours or the outline mislead you too?"
+    mistakes = (
+        f"Figure 11. The test images on which the {title} is most confidently wrong: its prediction, its probability, "
+        "and the label. Would the colours or the outline mislead you too?"
+    )
+    pairs = (
+        "Figure 12. Its most frequent confusions: the class, the class that it was taken for, and how many of the "
+        "class's test images were, with the first of them."
+    )
+    return [
+        Plate(name, caption, [figure_of(axes)], description, wide=True)
+        for name, caption, axes, description in (
+            ("figure-10", matrix, plots.confusion(labels, outputs, names), "confusion matrix"),
+            ("figure-11", mistakes, plots.mistakes(images, labels, outputs, names), "misclassified test images"),
+            ("figure-12", pairs, plots.confusions(images, labels, outputs, names), "confused test images"),
         )
-        plates.append(Plate("figure-11", mistakes, [sheet], "misclassified test images"))
-    return [plates]
+    ]
 
 
 def _filters(by_name: Summaries, outcomes: Outcomes, inputs: Inputs) -> Plate:
@@ -200,12 +202,17 @@ def _filters(by_name: Summaries, outcomes: Outcomes, inputs: Inputs) -> Plate:
     shown = ["lenet5", "lenet5_grad", "lenet5_relu", "improved_grad"]
     if inputs.features is None:
         shown.append("perceptron_sigmoid")
-    sheets = [draw_filters(outcomes[name][0].arrays["first_weights"], shape, by_name[name]["title"]) for name in shown]
+    sheets = []
+    for name in shown:
+        weights = outcomes[name][0].arrays["first_weights"]
+        axes = plots.filters(weights if weights.ndim == KERNEL_AXES else weights.reshape(*shape, -1))
+        axes.set_title(by_name[name]["title"])
+        sheets.append(figure_of(axes))
     caption = (
-        "Figure 12. The filters of the first layers (first seed; for the perceptron, its first units), each scaled to "
+        "Figure 13. The filters of the first layers (first seed; for the perceptron, its first units), each scaled to "
         "its own range. The random filters look like noise; look for edges, colours and blobs in the trained ones."
     )
-    return Plate("figure-12", caption, sheets, "filters of the first layers")
+    return Plate("figure-13", caption, sheets, "filters of the first layers", wide=True)
 
 
 def _printed(value: float | None) -> str:

@@ -21,12 +21,14 @@ class Inputs:
     """The splits that rows are trained on.
 
     - `source`: what the splits follow from;
-    - `features`: hand-made features, for the rows that take them in place of pixels.
+    - `features`: hand-made features, for the rows that take them in place of pixels;
+    - `classes`: the names of the classes.
     """
 
     source: str
     pixels: Splits
     features: Splits | None = None
+    classes: tuple[str, ...] = ()
 
     def of(self, row: Row) -> Splits:
         """Return what `row` is trained on."""
@@ -35,9 +37,9 @@ class Inputs:
 
 def load(options: argparse.Namespace, store: Store) -> tuple[str, Inputs]:
     """Return a description of the data, and the data; hand-made features are computed once and kept in the store."""
-    description, pixels = load_splits(options)
+    description, pixels, classes = load_splits(options)
     features = load_handmade(options, store) if options.features == "handmade" else None
-    return description, Inputs(fingerprint(options), pixels, features)
+    return description, Inputs(fingerprint(options), pixels, features, classes)
 
 
 def load_handmade(options: argparse.Namespace, store: Store) -> Splits:

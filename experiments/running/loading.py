@@ -12,8 +12,8 @@ from experiments.running.splits import Splits
 from functional_nn import data
 
 
-def load_splits(options: argparse.Namespace, size: int = 32) -> tuple[str, Splits]:
-    """Return a description of the data at `--data`, and its splits with images of size x size.
+def load_splits(options: argparse.Namespace, size: int = 32) -> tuple[str, Splits, tuple[str, ...]]:
+    """Return a description of the data at `--data`, its splits with images of size x size, and its classes' names.
 
     Images of 32x32 are kept in the file `--cache`, where that is given. Raises `InputError` for data that cannot be
     used.
@@ -22,7 +22,7 @@ def load_splits(options: argparse.Namespace, size: int = 32) -> tuple[str, Split
         splits = data.load(options.data, size, cache=options.cache if size == 32 else None)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return splits.description, dict(splits.items())
+    return splits.description, dict(splits.items()), splits.classes
 
 
 def fingerprint(options: argparse.Namespace, size: int = 32) -> str:

@@ -24,7 +24,7 @@ MEASURES = {"settings": "accuracy", "rates": "distance"}
 def search(options: argparse.Namespace) -> None:
     """Repeat the trials that the options ask for, and write results.json and the page."""
     began = perf_counter()
-    description, splits = load_splits(options)
+    description, splits, _ = load_splits(options)
     print(description)
     kind = "rates" if options.rates else "settings"
     trials = [trial for trial in recorded_trials() if trial.kind == kind and options.row in (None, trial.row)]

@@ -1,1 +1,1 @@
-"""What the commands share to write and show results: files, the HTML page, curves and galleries."""
+"""What the commands share to write and show results: files, the HTML page and its figures."""

@@ -15,12 +15,16 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import matplotlib
+from matplotlib import pyplot
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.showing.files import write_whole
 
 DPI = 110
 FILE = "page.html"  # the name of the page in the directory of results
+matplotlib.use("agg")  # pages are written: no figure needs a window
 TEMPLATE = Path(__file__).parent / "page.html"
 
 
@@ -34,13 +38,15 @@ class Plate:
 
     - `name`: of its files;
     - `caption`: what to look for;
-    - `description`: what the figure shows, for readers who cannot see it.
+    - `description`: what the figure shows, for readers who cannot see it;
+    - `wide`: the panels stand below each other, each in its own size, as far as the page is wide enough.
     """
 
     name: str
     caption: str
     panels: Sequence[Figure]
     description: str
+    wide: bool = False
 
 
 Piece = str | Html | Plate | list[Plate]  # a str is a paragraph; the plates of a list stand side by side
@@ -85,6 +91,13 @@ def configuration(results: dict[str, Any]) -> list[Piece]:
     ]
 
 
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure of axes that a function of `functional_nn.plots` made, which pyplot then no longer keeps."""
+    figure = axes.get_figure(root=True)
+    pyplot.close(figure)
+    return figure
+
+
 def png(figure: Figure) -> bytes:
     """Return the figure as a PNG file."""
     stream = io.BytesIO()
@@ -110,8 +123,9 @@ def _figure(plate: Plate, pictures: Path) -> str:
         write_whole(pictures / f"{name}.png", picture)
         encoded = base64.b64encode(picture).decode()
         images.append(f'<img alt="{escape(plate.description)}" src="data:image/png;base64,{encoded}">')
+    kind = "wide panels" if plate.wide else "panels"
     return (
-        f'<figure><div class="panels">{"".join(images)}</div><figcaption>{escape(plate.caption)}</figcaption></figure>'
+        f'<figure><div class="{kind}">{"".join(images)}</div><figcaption>{escape(plate.caption)}</figcaption></figure>'
     )
 
 

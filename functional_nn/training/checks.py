@@ -12,10 +12,9 @@ from functional_nn import tree
 from functional_nn.anatomy import leaf_layers
 from functional_nn.arguments import array, count
 from functional_nn.layer import Layer, Params, Shape
-from functional_nn.loss import Loss
+from functional_nn.loss import Loss, check_loss
 from functional_nn.optim import Transform
 from functional_nn.result import FitResult
-from functional_nn.training.evaluation import check_loss
 from functional_nn.training.grad import BatchTransform
 
 __all__ = ["as_callbacks", "check_run", "describe_divergence", "first_result"]

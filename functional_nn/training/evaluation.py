@@ -10,7 +10,7 @@ from functional_nn import keys
 from functional_nn.arguments import array
 from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Layer, Params
-from functional_nn.loss import Loss
+from functional_nn.loss import Loss, check_loss
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
 from functional_nn.training.parallel import in_order
@@ -62,13 +62,6 @@ def evaluate(
 def count_hits(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
     """Return how many outputs are right, nan under a loss that has no notion of it."""
     return math.nan if loss.hits is None else float(loss.hits(outputs, targets).sum())
-
-
-def check_loss(function: str, loss: object) -> None:
-    """Raise `TypeError` unless `loss` is a Loss."""
-    if not isinstance(loss, Loss):
-        hint = ": call it to make one" if callable(loss) else ", such as losses.softmax_cross_entropy"
-        raise TypeError(f"{function}: loss is {loss!r}, expected a Loss{hint}")
 
 
 def as_it_is(x: np.ndarray, key: keys.Key | None) -> np.ndarray:

@@ -43,7 +43,7 @@ def test_a_directory_gives_the_table_the_results_and_the_page(reproduced, image_
     assert "the report (other data, 50 classes)" in printed
     assert all(name in printed for name in NAMES)
     page = (out / "page.html").read_text(encoding="utf-8")
-    assert all(f"Figure {number}." in page for number in range(1, 13))
+    assert all(f"Figure {number}." in page for number in range(1, 14))
     assert 'src="http' not in page
     assert str(image_lists) in page
     assert len(list((out / "figures").glob("*.png"))) == page.count("data:image/png")

@@ -52,6 +52,47 @@ def test_a_shape_that_does_not_fit_is_refused():
         fnn.summary(models.lenet5(), (4, 4, 1))
 
 
+def test_a_depth_merges_what_is_deeper_into_its_combinator():
+    model = models.small_resnet(10, width=8)
+    leaves, parts = layer_facts(model, (16, 16, 3)), layer_facts(model, (16, 16, 3), depth=1)
+    assert [row.path for row in parts] == [name for name, _ in model.parts]
+    block = next(row for row in parts if row.path == "block2")
+    assert block[1:3] == ("residual", (4, 4, 16))
+    for figure in (3, 4, 5):
+        assert block[figure] == sum(row[figure] for row in leaves if row.path.startswith("block2."))
+    two = [row.path for row in layer_facts(model, (16, 16, 3), depth=2)]
+    assert [path for path in two if path.startswith("block2")] == ["block2.body", "block2.shortcut"]
+    assert layer_facts(model, (16, 16, 3), depth=3) == leaves
+
+
+def test_a_merged_branch_has_its_joined_output():
+    model = fnn.serial(fan=fnn.branch(a=layers.dense(2), b=layers.dense(3)), out=layers.dense(1))
+    assert [row.output_shape for row in layer_facts(model, (4,), depth=1)] == [(5,), (1,)]
+
+
+def test_a_filter_shows_the_paths_that_match_and_adds_them_up(capsys):
+    fnn.summary(LENET, (32, 32, 3), filter="f?")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["f5", "f6", "f7"]
+    of_dense = 400 * 120 + 120 + 120 * 84 + 84 + 84 * 50 + 50
+    assert lines[-2].split()[:2] == ["these", f"{of_dense:,}"]
+    assert lines[-1].split()[:2] == ["lenet5", f"{fnn.tree.size(PARAMS):,}"]
+
+
+def test_a_filter_that_matches_nothing_names_the_paths():
+    with pytest.raises(ValueError, match=r"filter 'd\*' matches none of the paths c1, a1"):
+        fnn.summary(LENET, (32, 32, 3), filter="d*")
+
+
+def test_a_depth_below_one_is_refused():
+    with pytest.raises(ValueError, match="depth is 0"):
+        fnn.summary(LENET, (32, 32, 3), depth=0)
+
+
+def test_a_model_that_is_a_leaf_goes_by_its_name():
+    assert [row.path for row in layer_facts(layers.dense(2), (4,))] == ["dense"]
+
+
 def test_leaves_come_in_order_with_their_shapes():
     leaves = anatomy.leaf_layers(LENET, (32, 32, 3))
     assert [leaf.path for leaf in leaves] == [(name,) for name, _ in LENET.parts]
