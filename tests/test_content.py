@@ -115,7 +115,7 @@ def test_a_function_that_cannot_pickle_is_found_wherever_it_stands(hidden):
     content.check_picklable("its argument", hidden(area))
 
 
-@pytest.mark.parametrize("bad", [{1}, bytearray(b"a"), ({1},), {"a": {1}}, partial(area, {1})], ids=repr)
+@pytest.mark.parametrize("bad", [{1}, bytearray(b"a"), ({1},), {"a": {1}}, partial(area, {1})], ids=content.show)
 def test_what_cannot_be_hashed_is_refused_by_its_kind(bad):
     kinds = "numbers, strings, tuples, dicts, arrays, functions and values"
     with pytest.raises(

@@ -161,6 +161,9 @@ def test_hits_say_which_outputs_are_right():
         False,
         True,
     ]
+    boundary = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])  # an output of 0 says no, and so does a target of 1/2
+    targets = np.array([[0.0, 1.0], [0.5, 1.0], [0.5, 1.0]])
+    assert losses.sigmoid_cross_entropy.hits(boundary, targets).tolist() == [True, True, False]
     assert losses.hinge().hits(outputs, np.array([0, 0, 1])).tolist() == [True, True, False]
     assert losses.huber().hits is None
 
