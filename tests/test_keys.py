@@ -52,6 +52,7 @@ def test_an_int_is_a_key_of_one():
     assert keys.fold(7, 1) == (7, 1)
     assert draws(7) == draws((7,))
     assert keys.fold(np.int64(7), np.uint8(1)) == (7, 1)
+    assert keys.fold(np.int64(0), np.uint8(0)) == (0, 0)
     assert all(type(i) is int for i in keys.fold(np.int64(7), np.uint8(1)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 
@@ -102,6 +104,12 @@ def with_statistics(use):
 @pytest.mark.parametrize("use", USES)
 def test_the_parameters_are_right_but_for_what_the_tests_above_change(use):
     USES[use](with_statistics(use))
+
+
+def test_any_mapping_holds_parameters():
+    known = with_statistics("apply")
+    mapping = MappingProxyType({**known, "out": MappingProxyType(known["out"])})
+    np.testing.assert_array_equal(MODEL.apply(mapping, X), MODEL.apply(known, X))
 
 
 def test_a_layer_of_ones_own_is_checked_too():

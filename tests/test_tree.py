@@ -138,6 +138,15 @@ def test_numbers_are_leaves():
     assert tree.ravel([1.0, 2.0])[0].tolist() == [1.0, 2.0]
 
 
+def test_a_tree_is_described_in_a_line():
+    ones = np.ones((2, 3))
+    assert tree.describe({}) == tree.describe({"a": None}) == "nothing"
+    assert tree.describe(ones) == "6 numbers in 1 leaf: the root"
+    six = {"b": [ones, 1.0], "a": ones, "c": {"d": ones, "e": ones, "f": ones}}
+    assert tree.describe(six) == "31 numbers in 6 leaves: a, b.0, b.1, c.d, c.e, c.f"
+    assert tree.describe({**six, "g": np.ones(1000)}) == "1,031 numbers in 7 leaves: a, b.0, b.1, ..., c.f, g"
+
+
 def test_inputs_are_not_written():
     leaf = np.arange(3.0)
     leaf.flags.writeable = False

@@ -164,8 +164,14 @@ def test_a_call_makes_the_value_anew_with_other_arguments():
     assert layers.conv2d(6, 5, padding=1).call(filters=3) == layers.conv2d(3, 5, padding=1)
     assert fnn.serial(a=layers.relu, b=layers.tanh).call(b=layers.silu) == fnn.serial(a=layers.relu, b=layers.silu)
     assert models.lenet5(3).call.arguments["classes"] == 3
-    with pytest.raises(TypeError, match="relu has no arguments to change"):
+    both = optim.chain(optim.trace(0.5), optim.scale_by_adam())
+    assert both.call() == both
+    assert both.call.arguments == {"transforms": (optim.trace(0.5), optim.scale_by_adam())}
+    with refused(TypeError, "relu has no arguments to change, got units"):
         layers.relu.call(units=3)
+    with refused(TypeError, "relu has no arguments to change, got none"):
+        layers.relu.call()
+    assert layers.dense(3).call != "dense(3)"
 
 
 def test_the_order_of_parts_counts_and_that_of_a_dict_does_not():

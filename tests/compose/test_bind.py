@@ -111,6 +111,17 @@ def test_what_is_no_array_cannot_be_fixed(bad):
         fnn.bind(fnn.serial(a=layers.dense(2)), {"a": {"w": bad}})
 
 
+def test_a_combinator_that_cannot_be_made_of_other_parts_says_what_it_lacks():
+    inner = layers.dense(2)
+
+    def vjp(params, x, *, key=None, wrt_x=True):
+        return inner.vjp(params["inner"], x, key=key, wrt_x=wrt_x)
+
+    outer = fnn.Layer("outer", vjp=vjp, parts=(("inner", inner),))
+    with refused(TypeError, "outer: its parts cannot be replaced; make it with Layer(..., parts=, combine=)"):
+        fnn.bind(outer, {"inner": {"b": np.zeros(2)}})
+
+
 def test_what_is_fixed_is_copied():
     w = np.ones((3, 2))
     bound = fnn.bind(layers.dense(2), {"w": w})

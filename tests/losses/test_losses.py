@@ -246,6 +246,22 @@ def test_hits_mark_the_examples_whose_largest_output_is_the_label():
     assert SQUARED.hits is None
 
 
+def test_a_loss_of_ones_own_is_its_functions():
+    def vjp(outputs, targets):
+        error = outputs - targets
+        return float(np.abs(error).mean()), lambda dvalue: np.sign(error) * (dvalue / error.size)
+
+    outputs, targets = np.array([[1.0], [-3.0]]), np.zeros((2, 1))
+    absolute = losses.Loss("absolute", vjp=vjp)
+    assert absolute.apply(outputs, targets) == 2.0  # that of vjp
+    assert losses.Loss("absolute", vjp=vjp, apply=lambda outputs, targets: 5.0).apply(outputs, targets) == 5.0
+    check_loss(absolute, outputs, targets)
+    assert repr(absolute) == "absolute"
+    assert (absolute.hits, absolute.scores, absolute.weight(targets)) == (None, None, 2)
+    assert absolute == absolute
+    assert absolute != losses.Loss("absolute", vjp=vjp)  # made by no constructor, it equals itself alone
+
+
 def test_losses_print_their_names_and_compare():
     assert repr(CROSS_ENTROPY) == "softmax_cross_entropy"
     assert repr(SQUARED) == "mean_squared_error"

@@ -161,6 +161,9 @@ def test_hits_say_which_outputs_are_right():
         False,
         True,
     ]
+    boundary = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])  # an output of 0 says no, and so does a target of 1/2
+    targets = np.array([[0.0, 1.0], [0.5, 1.0], [0.5, 1.0]])
+    assert losses.sigmoid_cross_entropy.hits(boundary, targets).tolist() == [True, True, False]
     assert losses.hinge().hits(outputs, np.array([0, 0, 1])).tolist() == [True, True, False]
     assert losses.huber().hits is None
 
@@ -211,6 +214,13 @@ def test_losses_print_compare_and_pickle_by_what_they_are():
             lambda: losses.cross_entropy().apply(np.zeros((2, 3)), np.zeros((2, 3))),
             "cross_entropy: targets are float64 of shape (2, 3), expected one-dimensional integer labels",
         ),
+        *[
+            (
+                lambda bad=bad: losses.hinge().apply(np.zeros((2, 3)), bad),
+                f"hinge: targets are {bad.dtype} of shape {bad.shape}, expected one-dimensional integer labels",
+            )
+            for bad in (np.array([[0], [1]]), np.array([0.0, 1.0]))
+        ],
         (
             lambda: losses.hinge().apply(np.zeros((2, 3)), np.array([0, 3])),
             "hinge: label 3 at index 1 is outside 0 .. 2",
