@@ -6,6 +6,7 @@ belong to the whole process; they are given back when the last computation ends.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -48,6 +49,14 @@ class one_blas_thread:
             if cls._blocks == 0:
                 for library, threads in cls._before:
                     library.set(threads)
+
+
+def _new_lock() -> None:
+    one_blas_thread._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)  # another thread may have held it at the fork
 
 
 class _Threads(NamedTuple):
