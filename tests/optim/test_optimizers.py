@@ -133,10 +133,11 @@ def test_rmsprop_with_momentum_and_decay_by_hand():
 
 
 def test_adagrad_by_hand():
-    # s = 4, 5, 14: p - 0.1 (2 / 2 - 1 / sqrt(5) + 3 / sqrt(14))
+    # s = 4, 5, 14: p <- p - 0.1 g / (sqrt(s) + 0.5)
     queue = iter([2.0, -1.0, 3.0])
-    actual = path_of(optim.adagrad(0.1, eps=1e-30), 0.0, lambda p: next(queue), 3)
-    expected = [-0.1, -0.1 + 0.1 / math.sqrt(5), -0.1 + 0.1 / math.sqrt(5) - 0.3 / math.sqrt(14)]
+    actual = path_of(optim.adagrad(0.1, eps=0.5), 0.0, lambda p: next(queue), 3)
+    steps = [0.1 * 2.0 / (2.0 + 0.5), -0.1 / (math.sqrt(5) + 0.5), 0.3 / (math.sqrt(14) + 0.5)]
+    expected = [-sum(steps[: i + 1]) for i in range(3)]
     np.testing.assert_allclose(actual, expected, rtol=1e-14)
 
 
@@ -148,6 +149,14 @@ def test_a_schedule_sets_the_rate_of_each_update():
     rates = [0.5, 0.25, 0.125]
     for optimizer in (optim.sgd(lambda step: rates[step]), optim.sgd(optim.step_decay(0.5, every=1, factor=0.5))):
         np.testing.assert_allclose(path_of(optimizer, 0.0, lambda p: 1.0, 3), [-0.5, -0.75, -0.875], rtol=1e-15)
+
+
+def test_what_is_not_asked_for_takes_no_memory():
+    params = {"p": np.ones(5)}
+    for optimizer, numbers in ((optim.sgd(0.1), 0), (optim.rmsprop(0.1), 5), (optim.adagrad(0.1), 5)):
+        assert tree.size(optimizer.init(params)) == numbers
+    assert len(optim.sgd(0.1).init(params)) == 1
+    assert len(optim.sgd(0.1, weight_decay=0.1).init(params)) == 2
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -43,8 +43,11 @@ def test_piecewise_changes_at_its_boundaries():
 def test_one_cycle_rises_to_its_rate_and_falls_to_its_end():
     schedule = optim.one_cycle(1.0, steps=11, warmup=6 / 11, start=10.0, final=100.0)
     assert [schedule(step) for step in (0, 5, 10, 11, 99)] == pytest.approx([0.1, 1.0, 0.001, 0.001, 0.001])
+    assert schedule(2) == pytest.approx(0.1 + 0.9 * (1 - math.cos(math.pi * 2 / 5)) / 2)
     assert schedule(7) == pytest.approx(0.001 + 0.999 * (1 + math.cos(math.pi * 2 / 5)) / 2)
     assert optim.one_cycle(1.0, steps=2, warmup=0.5)(0) == 1.0
+    flat = optim.one_cycle(0.5, steps=9, start=1.0, final=1.0)
+    assert [flat(step) for step in (0, 4, 8)] == [0.5, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,10 @@ NOT_NEGATIVE = "expected a finite number that is not negative"
         (
             lambda: optim.piecewise((1.0, 0.5, 0.1), (3, 2)),
             "piecewise: boundaries are (3, 2), expected numbers of updates that rise",
+        ),
+        (
+            lambda: optim.piecewise((1.0, 0.5, 0.1), (2, 2)),
+            "piecewise: boundaries are (2, 2), expected numbers of updates that rise",
         ),
         (lambda: optim.piecewise((1.0, -0.5), (3,)), f"piecewise: rates is -0.5, {NOT_NEGATIVE}"),
         (lambda: optim.piecewise(1.0, (3,)), "piecewise: rates is 1.0, expected a tuple of numbers"),
