@@ -150,7 +150,8 @@ def hinge(margin: float = 1.0) -> Loss:
 
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
         at = (np.arange(len(outputs)), as_labels("hinge", outputs, targets))
-        short = outputs - outputs[at][:, np.newaxis]
+        with np.errstate(over="ignore"):
+            short = outputs - outputs[at][:, np.newaxis]
         short += margin
         short[at] = 0.0
         over = short > 0.0
@@ -173,7 +174,8 @@ def _check_classes(loss: str, outputs: np.ndarray) -> None:
 
 def _log_partition(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the shifted logits, their exponentials and the exponentials' sums (n, 1): log p = shifted - log(sums)."""
-    shifted = outputs - np.maximum.reduce(outputs, axis=-1, keepdims=True)
+    with np.errstate(over="ignore"):  # what is that far below the largest has probability 0
+        shifted = outputs - np.maximum.reduce(outputs, axis=-1, keepdims=True)
     exps = np.exp(shifted)
     return shifted, exps, np.add.reduce(exps, axis=-1, keepdims=True)
 

@@ -19,12 +19,13 @@ def mean_squared_error() -> Loss:
     """The mean of (y - t)^2 over all outputs of all examples; the derivative is 2 (y - t) over their number."""
 
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
-        error = outputs - as_rows("mean_squared_error", outputs, targets)
+        with np.errstate(over="ignore"):
+            error = outputs - as_rows("mean_squared_error", outputs, targets)
 
         def pullback(dvalue: float) -> np.ndarray:
             return error * (2.0 * float(dvalue) / error.size)
 
-        return float(np.square(error).mean(dtype=np.float64)), pullback
+        return float(np.square(error, dtype=np.float64).mean()), pullback
 
     return Loss("mean_squared_error", vjp=vjp)
 
@@ -37,12 +38,14 @@ def huber(delta: float = 1.0) -> Loss:
     """
 
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
-        error = outputs - as_rows("huber", outputs, targets)
+        with np.errstate(over="ignore"):
+            error = outputs - as_rows("huber", outputs, targets)
         held = np.clip(error, -delta, delta)
 
         def pullback(dvalue: float) -> np.ndarray:
             return held * (float(dvalue) / held.size)
 
-        return float((held * (error - 0.5 * held)).mean(dtype=np.float64)), pullback  # h (e - h / 2) is both forms
+        values = np.multiply(held, error - 0.5 * held, dtype=np.float64)  # h (e - h / 2) is both forms
+        return float(values.mean()), pullback
 
     return Loss("huber", vjp=vjp)
