@@ -198,6 +198,10 @@ def _zero_pad(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int,
     return library.layers.zero_pad((_pair(rng, 0, 2), _pair(rng, 0, 2))), _image(rng, (1, 1))
 
 
+def _upsample(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    return library.layers.upsample(_pair(rng)), _image(rng, (1, 1))
+
+
 def _small(library: Any, rng: np.random.Generator, units: int) -> Layer:
     return library.compose.serial(f=library.layers.dense(units), a=library.layers.tanh)
 
@@ -279,6 +283,7 @@ LAYERS: dict[str, Subject] = {
     "avg_pool": _pool("avg_pool"),
     "flatten": Subject(_flatten),
     "zero_pad": Subject(_zero_pad),
+    "upsample": Subject(_upsample),
     "serial": Subject(_serial),
     "residual": Subject(_residual),
     "branch": Subject(_branch),

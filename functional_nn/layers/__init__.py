@@ -22,6 +22,7 @@ from functional_nn.layers.embedding import embedding
 from functional_nn.layers.norm import batch_norm, group_norm, layer_norm
 from functional_nn.layers.pool import avg_pool, global_avg_pool, max_pool
 from functional_nn.layers.shape import flatten, reshape, zero_pad
+from functional_nn.layers.upsample import upsample
 
 __all__ = [
     "asinh_unit",
@@ -45,5 +46,6 @@ __all__ = [
     "silu",
     "softplus",
     "tanh",
+    "upsample",
     "zero_pad",
 ]

@@ -166,6 +166,17 @@ def _pool(x, window, stride, summary):
     )
 
 
+def upsample(params, x, factor):
+    fh, fw = _pair(factor)
+    n, h, w, c = x.shape
+    return np.array(
+        [
+            [[x[i, row // fh, column // fw].tolist() for column in range(w * fw)] for row in range(h * fh)]
+            for i in range(n)
+        ]
+    )
+
+
 def _pair(value):
     return (value, value) if isinstance(value, int) else value
 

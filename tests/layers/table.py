@@ -157,4 +157,9 @@ ROWS = {
         references.zero_pad,
         st.tuples(st.fixed_dictionaries({"padding": paddings}), st.tuples(sizes, sizes, sizes)),
     ),
+    "upsample": Row(
+        layers.upsample,
+        references.upsample,
+        st.tuples(st.fixed_dictionaries({"factor": pairs}), st.tuples(sizes, sizes, sizes)),
+    ),
 }

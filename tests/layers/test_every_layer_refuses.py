@@ -13,7 +13,7 @@ from tests.layers.cases import Case, cases
 from tests.layers.table import ROWS
 
 KEY = (3,)
-IMAGES = ("conv2d", "max_pool", "avg_pool", "zero_pad", "global_avg_pool")
+IMAGES = ("conv2d", "max_pool", "avg_pool", "zero_pad", "global_avg_pool", "upsample")
 
 
 def for_layers(names):
@@ -161,6 +161,7 @@ def test_windows_and_strides_that_are_no_positive_int_or_pair_are_refused(bad):
     makers = {
         "kernel": [lambda kernel: layers.conv2d(2, kernel)],
         "window": [layers.max_pool, layers.avg_pool],
+        "factor": [layers.upsample],
         "stride": [
             lambda stride: layers.conv2d(2, 3, stride=stride),
             lambda stride: layers.max_pool(2, stride=stride),

@@ -100,6 +100,9 @@ LAYERS = {
     "avg_pool": avg_pool,
     "flatten": lambda params, x: x.reshape(len(x), -1),
     "zero_pad": zero_pad,
+    "upsample": lambda params, x, factor: channels_last(
+        functional.interpolate(channels_first(x), scale_factor=pair(factor), mode="nearest")
+    ),
 }
 
 LOSSES = {
