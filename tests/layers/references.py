@@ -167,14 +167,8 @@ def _pool(x, window, stride, summary):
 
 
 def upsample(params, x, factor):
-    fh, fw = _pair(factor)
-    n, h, w, c = x.shape
-    return np.array(
-        [
-            [[x[i, row // fh, column // fw].tolist() for column in range(w * fw)] for row in range(h * fh)]
-            for i in range(n)
-        ]
-    )
+    (fh, fw), (_, h, w, _) = _pair(factor), x.shape
+    return np.array([[[image[i // fh, j // fw].tolist() for j in range(w * fw)] for i in range(h * fh)] for image in x])
 
 
 def _pair(value):
