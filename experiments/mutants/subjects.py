@@ -160,6 +160,13 @@ def _grouped_conv2d(library: Any, rng: np.random.Generator) -> tuple[Layer, tupl
     return layer, (_size(rng, 3, 5), _size(rng, 3, 5), groups * _size(rng, 1, 2))
 
 
+def _conv2d_transpose(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    kernel, stride = _pair(rng, 2, 3), _pair(rng, 1, 2)
+    padding = (_pair(rng, 0, 1), _pair(rng, 0, 1))
+    layer = library.layers.conv2d_transpose(_size(rng, 1, 3), kernel, stride=stride, padding=padding)
+    return layer, _image(rng, (2, 2))
+
+
 def _features(rng: np.random.Generator, channels: int) -> tuple[int, ...]:
     return (*_any_shape(rng)[:2], channels)
 
@@ -272,6 +279,7 @@ LAYERS: dict[str, Subject] = {
     "dense": Subject(_dense),
     "conv2d": Subject(_conv2d),
     "conv2d in groups": Subject(_grouped_conv2d),
+    "conv2d_transpose": Subject(_conv2d_transpose),
     "gelu": _elementwise("gelu"),
     "layer_norm": Subject(_layer_norm),
     "group_norm": Subject(_group_norm),

@@ -16,6 +16,7 @@ from functional_nn.layers.activations import (
     tanh,
 )
 from functional_nn.layers.conv import conv2d
+from functional_nn.layers.conv_transpose import conv2d_transpose
 from functional_nn.layers.dense import dense
 from functional_nn.layers.dropout import dropout
 from functional_nn.layers.embedding import embedding
@@ -29,6 +30,7 @@ __all__ = [
     "avg_pool",
     "batch_norm",
     "conv2d",
+    "conv2d_transpose",
     "dense",
     "dropout",
     "embedding",

@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from functional_nn.arguments import Padding, Pair, as_margins, as_pair
-from functional_nn.layer import Shape
+from functional_nn.layer import Params, Shape, ShapeError
 from functional_nn.layers._windows import windows_along
 
 UNPACKED = 10**6  # multiply-adds: OpenBLAS multiplies smaller matrices where they lie, larger ones it copies first
@@ -53,6 +53,21 @@ class Geometry(NamedTuple):
     padded_w: int
     oh: int
     ow: int
+
+
+def check_weights(params: Params, x: np.ndarray, kernel: Pair, filters: int, groups: int = 1) -> None:
+    """Raise `ShapeError` unless x are images and w (kh, kw, c / groups, filters) and b (filters,) fit them."""
+    w, b = params["w"], params["b"]
+    if x.ndim != 4:
+        remedy = ": give one image as a batch, x[np.newaxis]" if x.ndim == 3 else ""
+        raise ShapeError(f"x has shape {x.shape}, expected images (n, height, width, channels){remedy}")
+    if w.ndim == 4 and x.shape[3] != groups * w.shape[2]:
+        channels = groups * w.shape[2]
+        remedy = "; channels come last: x.transpose(0, 2, 3, 1)" if x.shape[1] == channels else ""
+        raise ShapeError(f"x has {x.shape[3]} channels, w expects {channels}{remedy}")
+    expected = (*as_pair(kernel), x.shape[3] // groups, filters)
+    if w.shape != expected or b.shape != (filters,):
+        raise ShapeError(f"w has shape {w.shape}, b {b.shape}; expected {expected} and ({filters},)")
 
 
 @lru_cache(maxsize=256)  # a few shapes come at every step

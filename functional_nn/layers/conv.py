@@ -13,11 +13,12 @@ import numpy as np
 
 from functional_nn.arguments import Padding, Pair, as_pair, count, padding, pair
 from functional_nn.initializers import glorot_uniform, zeros
-from functional_nn.layer import Init, Layer, Params, Pullback, Shape, ShapeError, check_image
+from functional_nn.layer import Init, Layer, Params, Pullback, Shape, check_image
 from functional_nn.layers._correlation import (
     as_image,
     as_rows,
     bias_cotangent,
+    check_weights,
     correlate,
     geometry,
     image_windows,
@@ -61,19 +62,6 @@ def conv2d(
         g = geometry((0, *input_shape), (*spread_size(kernel, dilation), input_shape[2], filters), stride, padding)
         return (g.oh, g.ow, filters)
 
-    def check(params: Params, x: np.ndarray) -> None:
-        w, b = params["w"], params["b"]
-        if x.ndim != 4:
-            remedy = ": give one image as a batch, x[np.newaxis]" if x.ndim == 3 else ""
-            raise ShapeError(f"x has shape {x.shape}, expected images (n, height, width, channels){remedy}")
-        if w.ndim == 4 and x.shape[3] != groups * w.shape[2]:
-            channels = groups * w.shape[2]
-            remedy = "; channels come last: x.transpose(0, 2, 3, 1)" if x.shape[1] == channels else ""
-            raise ShapeError(f"x has {x.shape[3]} channels, w expects {channels}{remedy}")
-        expected = (*as_pair(kernel), x.shape[3] // groups, filters)
-        if w.shape != expected or b.shape != (filters,):
-            raise ShapeError(f"w has shape {w.shape}, b {b.shape}; expected {expected} and ({filters},)")
-
     def plain_vjp(params: Params, x: np.ndarray, wrt_x: bool) -> tuple[np.ndarray, Pullback]:
         w, b = params["w"], params["b"]
         g = geometry(x.shape, w.shape, stride, padding)
@@ -89,7 +77,7 @@ def conv2d(
         return as_image(y, g), pullback
 
     def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
-        check(params, x)
+        check_weights(params, x, kernel, filters, groups)
         if is_plain:
             return plain_vjp(params, x, wrt_x)
         return grouped_vjp(partial(plain_vjp, wrt_x=wrt_x), params, x, groups, dilation)

@@ -13,7 +13,7 @@ from tests.layers.cases import Case, cases
 from tests.layers.table import ROWS
 
 KEY = (3,)
-IMAGES = ("conv2d", "max_pool", "avg_pool", "zero_pad", "global_avg_pool", "upsample")
+IMAGES = ("conv2d", "max_pool", "avg_pool", "zero_pad", "global_avg_pool", "upsample", "conv2d_transpose")
 
 
 def for_layers(names):
@@ -50,7 +50,7 @@ def test_inputs_that_are_no_array_are_refused(name, data):
     refused(case, TypeError, x=case.x.tolist(), match="x is a (list|float), expected a NumPy array")
 
 
-@for_layers(["dense", "conv2d", "layer_norm", "group_norm", "batch_norm"])
+@for_layers(["dense", "conv2d", "conv2d_transpose", "layer_norm", "group_norm", "batch_norm"])
 def test_a_mix_of_float32_and_float64_is_refused(name, data):
     case = drawn(name, data)
     other = np.float64 if case.x.dtype == np.float32 else np.float32
@@ -60,7 +60,7 @@ def test_a_mix_of_float32_and_float64_is_refused(name, data):
         refused(case, TypeError, params=mixed, match="convert one")
 
 
-@for_layers(["dense", "conv2d", "layer_norm", "group_norm", "batch_norm"])
+@for_layers(["dense", "conv2d", "conv2d_transpose", "layer_norm", "group_norm", "batch_norm"])
 def test_a_missing_parameter_is_named(name, data):
     case = drawn(name, data)
     for entry in case.params:
@@ -141,8 +141,8 @@ def test_dense_refuses_weights_that_do_not_fit(name, data):
     refused(case, ValueError, params={"w": w[0], "b": b}, match="w has shape")
 
 
-@for_layers(["conv2d"])
-def test_conv2d_refuses_weights_that_do_not_fit(name, data):
+@for_layers(["conv2d", "conv2d_transpose"])
+def test_convolutions_refuse_weights_that_do_not_fit(name, data):
     case = drawn(name, data)
     w, b = case.params["w"], case.params["b"]
     refused(case, ValueError, params={"w": w[0], "b": b}, match="expected")
@@ -151,7 +151,7 @@ def test_conv2d_refuses_weights_that_do_not_fit(name, data):
 
 @pytest.mark.parametrize("bad", [0, -1, 1.0, "2", None, True, (1, 2)])
 def test_sizes_that_are_no_positive_ints_are_refused(bad):
-    for make in (layers.dense, lambda filters: layers.conv2d(filters, 3)):
+    for make in (layers.dense, lambda filters: layers.conv2d(filters, 3), partial(layers.conv2d_transpose, kernel=3)):
         with pytest.raises(ValueError, match=r"(units|filters) is .*expected an int of at least 1"):
             make(bad)
 
@@ -159,11 +159,12 @@ def test_sizes_that_are_no_positive_ints_are_refused(bad):
 @pytest.mark.parametrize("bad", [0, -1, 1.5, "same", (1,), (1, 2, 3), (1, 0), True])
 def test_windows_and_strides_that_are_no_positive_int_or_pair_are_refused(bad):
     makers = {
-        "kernel": [lambda kernel: layers.conv2d(2, kernel)],
+        "kernel": [lambda kernel: layers.conv2d(2, kernel), lambda kernel: layers.conv2d_transpose(2, kernel)],
         "window": [layers.max_pool, layers.avg_pool],
         "factor": [layers.upsample],
         "stride": [
             lambda stride: layers.conv2d(2, 3, stride=stride),
+            lambda stride: layers.conv2d_transpose(2, 3, stride=stride),
             lambda stride: layers.max_pool(2, stride=stride),
             lambda stride: layers.avg_pool(2, stride=stride),
         ],
@@ -176,9 +177,10 @@ def test_windows_and_strides_that_are_no_positive_int_or_pair_are_refused(bad):
 
 @pytest.mark.parametrize("bad", [-1, "same", (1, 1), ((1, 1), 2), ((1, -1), (0, 0)), ((1, 1, 1), (1, 1, 1)), None])
 def test_paddings_that_are_no_int_or_margins_are_refused(bad):
-    for make in (layers.zero_pad, lambda padding: layers.conv2d(2, 3, padding=padding)):
+    convolutions = (partial(convolution, 2, 3) for convolution in (layers.conv2d, layers.conv2d_transpose))
+    for make in (layers.zero_pad, *convolutions):
         with pytest.raises(ValueError, match=r"padding is .*expected an int"):
-            make(bad)
+            make(padding=bad)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, "0.1", None, True])

@@ -77,6 +77,27 @@ def kernels():
     assert y[0, 0, 0, 0] == pytest.approx((X[0, :2, :3] * w[..., 0]).sum())  # not flipped
 
 
+@claim("transposed convolution")
+def transposed():
+    w, b = RNG.standard_normal((2, 3, 3, 4)), RNG.standard_normal(4)
+    layer = layers.conv2d_transpose(4, (2, 3), stride=2, padding=1)
+    y = layer.apply({"w": w, "b": b}, X)
+    w_theirs = torch.tensor(np.ascontiguousarray(w.transpose(2, 3, 0, 1)))
+    theirs = functional.conv_transpose2d(first(X), w_theirs, torch.tensor(b), stride=2, padding=1)
+    np.testing.assert_allclose(y, theirs.permute(0, 2, 3, 1).numpy(), atol=1e-12)
+    longer = functional.conv_transpose2d(first(X), w_theirs, torch.tensor(b), stride=2, padding=1, output_padding=1)
+    np.testing.assert_allclose(longer[:, :, :-1, :-1], theirs, atol=1e-14)
+    _, pullback = layers.conv2d(3, (2, 3), stride=2, padding=1).vjp(
+        {"w": w.transpose(0, 1, 3, 2), "b": np.zeros(3)}, np.zeros((2, *y.shape[1:]))
+    )
+    np.testing.assert_allclose(y - b, pullback(X)[1], atol=1e-12)
+    uneven = layers.conv2d_transpose(4, (2, 3), stride=2, padding=((1, 0), (0, 2))).apply({"w": w, "b": b}, X)
+    whole = functional.conv_transpose2d(first(X), w_theirs, torch.tensor(b), stride=2).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(uneven, whole[:, 1:, :-2], atol=1e-12)
+    with pytest.raises((TypeError, RuntimeError, ValueError)):
+        functional.conv_transpose2d(first(X), w_theirs, stride=2, padding=((1, 0), (0, 2)))
+
+
 @claim("dense weights")
 def dense():
     w = layers.dense(4).init(RNG, (3,))["w"].astype(np.float64)
