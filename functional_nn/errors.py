@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["LayerError", "ShapeError", "StructureError"]
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from functional_nn.arguments import ARRAYS, not_an_array
+
+__all__ = [
+    "LayerError",
+    "ShapeError",
+    "StructureError",
+    "unfit_cotangent",
+    "wrong_entry",
+    "wrong_names",
+    "wrong_params",
+]
 
 
 class LayerError(Exception):
@@ -32,3 +47,32 @@ class ShapeError(LayerError, ValueError):
 
 class StructureError(LayerError, TypeError):
     """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""
+
+
+def wrong_params(params: Any) -> StructureError:
+    """Return the error of parameters that are no dict."""
+    remedy = ": give its .params" if hasattr(params, "params") else ""
+    return StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it{remedy}")
+
+
+def wrong_names(params: Mapping[str, Any], names: frozenset[str], expected: str) -> StructureError:
+    """Return the error of parameters that have other names: of the first unknown one, or the first that is missing."""
+    for unknown in sorted(map(str, params.keys() - names)):
+        return StructureError(f"unknown to the layer; {expected}", (unknown,))
+    return StructureError(f"missing from the parameters; {expected}", (min(names - params.keys()),))
+
+
+def wrong_entry(name: str, entry: Any, x: np.ndarray) -> StructureError:
+    """Return the error of a parameter that is no array, or of another dtype than x."""
+    if type(entry) not in ARRAYS:
+        return StructureError(f"is {not_an_array(entry)}", (name,))
+    return StructureError(f"x is {x.dtype}, the parameter is {entry.dtype}; convert one: nothing is promoted", (name,))
+
+
+def unfit_cotangent(dy: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> LayerError:
+    """Return the error of a cotangent that is not as the output, whose shape and dtype these are."""
+    if type(dy) not in ARRAYS:
+        return StructureError(f"dy is {not_an_array(dy)}")
+    if dy.shape != shape:
+        return ShapeError(f"dy has shape {dy.shape}, the output has {shape}")
+    return StructureError(f"dy is {dy.dtype}, the output is {dtype}")

@@ -18,7 +18,15 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.arguments import ARRAYS, not_an_array
-from functional_nn.errors import LayerError, ShapeError, StructureError
+from functional_nn.errors import (
+    LayerError,
+    ShapeError,
+    StructureError,
+    unfit_cotangent,
+    wrong_entry,
+    wrong_names,
+    wrong_params,
+)
 from functional_nn.value import Value
 
 __all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeError", "StructureError"]
@@ -176,7 +184,7 @@ class Layer(Value):
         def checked(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
             try:
                 if is_leaf and (type(dy) not in ARRAYS or dy.shape != shape or dy.dtype != dtype):
-                    raise _unfit_cotangent(dy, shape, dtype)
+                    raise unfit_cotangent(dy, shape, dtype)
                 dparams, dx = pullback(dy)
             except LayerError as error:
                 error.leave(layer=self.name)
@@ -191,10 +199,10 @@ class Layer(Value):
         A combinator leaves x to its parts.
         """
         if type(params) is not dict and not isinstance(params, Mapping):
-            raise _wrong_params(params)
+            raise wrong_params(params)
         if self.parts:
             if not params.keys() <= names:
-                raise _wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")
+                raise wrong_names(params, names, f"its parts are {', '.join(dict(self.parts))}")
             return params
         if type(x) not in ARRAYS:
             raise StructureError(f"x is {not_an_array(x)}")
@@ -204,7 +212,7 @@ class Layer(Value):
         dtype = self._dtype(x)
         for name, entry in whole.items():
             if type(entry) not in ARRAYS or entry.dtype != (dtype or entry.dtype):
-                raise _wrong_entry(name, entry, x)
+                raise wrong_entry(name, entry, x)
             dtype = entry.dtype
         return whole
 
@@ -231,7 +239,7 @@ class Layer(Value):
             if unknown in self.moments:
                 remedy = "train the parameters that they were added to"
                 return StructureError(f"statistics serve inference and are not trained: {remedy}", (unknown,))
-        return _wrong_names(params, names, f"expected {', '.join(sorted(names)) or 'no parameters'}")
+        return wrong_names(params, names, f"expected {', '.join(sorted(names)) or 'no parameters'}")
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
@@ -267,28 +275,3 @@ def _check_keywords(name: str, vjp: Callable[..., Any]) -> None:
             f"layer {name!r}: vjp takes ({', '.join(keywords)}), it must take "
             "(params, x, *, key=None, wrt_x=True): composed layers are called with both keywords"
         )
-
-
-def _wrong_params(params: Any) -> StructureError:
-    remedy = ": give its .params" if hasattr(params, "params") else ""
-    return StructureError(f"the parameters are a {type(params).__name__}, expected a dict as init returns it{remedy}")
-
-
-def _wrong_names(params: Params, names: frozenset[str], expected: str) -> StructureError:
-    for unknown in sorted(map(str, params.keys() - names)):
-        return StructureError(f"unknown to the layer; {expected}", (unknown,))
-    return StructureError(f"missing from the parameters; {expected}", (min(names - params.keys()),))
-
-
-def _wrong_entry(name: str, entry: Any, x: np.ndarray) -> StructureError:
-    if type(entry) not in ARRAYS:
-        return StructureError(f"is {not_an_array(entry)}", (name,))
-    return StructureError(f"x is {x.dtype}, the parameter is {entry.dtype}; convert one: nothing is promoted", (name,))
-
-
-def _unfit_cotangent(dy: Any, shape: Shape, dtype: np.dtype[Any]) -> LayerError:
-    if type(dy) not in ARRAYS:
-        return StructureError(f"dy is {not_an_array(dy)}")
-    if dy.shape != shape:
-        return ShapeError(f"dy has shape {dy.shape}, the output has {shape}")
-    return StructureError(f"dy is {dy.dtype}, the output is {dtype}")
