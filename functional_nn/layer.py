@@ -41,6 +41,7 @@ Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 COMPLEX = np.dtype(np.complex128)
 NO_PARAMS: Params = {}
+FACTS = ("parameters", "parts", "combine", "fixed", "moments", "couples_examples", "integer_input", "scatters")
 _takes_complex: ContextVar[bool] = ContextVar("takes_complex", default=False)
 
 
@@ -89,6 +90,7 @@ class Layer(Value):
       channel of its input over the training data, which `fnn.statistics` adds.
     - `couples_examples`: in training an example's output depends on the others of its batch.
     - `integer_input`: x holds whole numbers, which have no derivative.
+    - `scatters`: its weights meet each position of its input, not of its output, as in a transposed convolution.
 
     Raises `TypeError` when `vjp` does not take `key` and `wrt_x`.
     """
@@ -102,6 +104,7 @@ class Layer(Value):
     moments: tuple[str, ...]
     couples_examples: bool
     integer_input: bool
+    scatters: bool
     _trained: frozenset[str]  # the entries that vjp takes, and those that apply takes
     _inferred: frozenset[str]
 
@@ -120,6 +123,7 @@ class Layer(Value):
         moments: tuple[str, ...] = (),
         couples_examples: bool = False,
         integer_input: bool = False,
+        scatters: bool = False,
     ) -> None:
         _check_keywords(name, vjp)
         self.__dict__.update(
@@ -132,6 +136,7 @@ class Layer(Value):
             moments=tuple(moments),
             couples_examples=couples_examples,
             integer_input=integer_input,
+            scatters=scatters,
         )
         names = (part_name for part_name, _ in self.parts) if self.parts else self.parameters
         self.__dict__["_trained"] = frozenset(names)
@@ -139,8 +144,8 @@ class Layer(Value):
 
     def replace(self, **changes: Any) -> Layer:
         """Return a layer of the same functions and facts but for `changes`, named as those of `Layer(...)`."""
-        names = ("name", "parameters", "parts", "combine", "fixed", "moments", "couples_examples", "integer_input")
-        return Layer(**{**self.functions._asdict(), **{name: getattr(self, name) for name in names}, **changes})
+        facts = {name: getattr(self, name) for name in FACTS}
+        return Layer(**{**self.functions._asdict(), "name": self.name, **facts, **changes})
 
     def __call__(self, *args: object, **kwargs: object) -> None:
         """Raise `TypeError`: a layer is a value, not a function."""

@@ -74,4 +74,6 @@ def conv2d_transpose(
 
         return input_cotangent(x_rows, reversed_w, g) + b, pullback
 
-    return Layer("conv2d_transpose", init=init, output_shape=output_shape, vjp=vjp, parameters=("w", "b"))
+    return Layer(
+        "conv2d_transpose", init=init, output_shape=output_shape, vjp=vjp, parameters=("w", "b"), scatters=True
+    )
