@@ -5,7 +5,7 @@ from typing import Any
 
 from functional_nn import data, initializers, keys, layers, losses, models, optim, tree
 from functional_nn.anatomy import summary
-from functional_nn.compose import bind, branch, residual, serial
+from functional_nn.compose import bind, branch, residual, serial, tie
 from functional_nn.layer import Layer
 from functional_nn.training import (
     DivergenceError,
@@ -44,6 +44,7 @@ __all__ = [
     "statistics",
     "summary",
     "testing",
+    "tie",
     "tree",
     "value_and_grad",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 
 from functional_nn import tree
 from functional_nn.compose.bind import recombined
+from functional_nn.compose.tie import filled
 from functional_nn.layer import Layer, Params, Shape
 
 __all__ = [
@@ -30,12 +31,13 @@ Path = tuple[str, ...]
 
 
 class Leaf(NamedTuple):
-    """A layer without parts within a model: its path, and its input's and output's shapes without the batch."""
+    """A layer without parts within a model: its path, its input's and output's shapes without the batch, the model."""
 
     path: Path
     layer: Layer
     input_shape: Shape
     output_shape: Shape
+    model: Layer
 
 
 @lru_cache(maxsize=64)  # asked for at every prediction
@@ -45,15 +47,17 @@ def leaf_layers(model: Layer, input_shape: Shape) -> tuple[Leaf, ...]:
     Their shapes are read by asking the model for its output shape with leaves that note what they are asked.
     """
     leaves: list[Leaf] = []
-    replace_leaves(model, partial(_noting, leaves=leaves)).output_shape(input_shape)
+    replace_leaves(model, partial(_noting, model=model, leaves=leaves)).output_shape(input_shape)
     return tuple(leaves)
 
 
 def leaf_params(leaf: Leaf, params: Params) -> Params:
-    """Return the leaf's own entry of the model's parameters, together with what `bind` fixed of it."""
-    entry = params
+    """Return the leaf's own entry of the model's parameters, with what `bind` fixed of it and what `tie` shares."""
+    entry, layer = params, leaf.model
     for name in leaf.path:
-        entry = entry.get(name, {}) if isinstance(entry, Mapping) else {}  # the layers refuse what is no dict
+        entry = filled(entry, layer.ties).get(name, {})
+        entry = entry if isinstance(entry, Mapping) else {}  # the layers refuse what is no dict
+        layer = dict(layer.parts)[name]
     return {**leaf.layer.fixed, **entry}
 
 
@@ -79,12 +83,12 @@ def replace_leaves(model: Layer, f: Callable[[Path, Layer], Layer], path: Path =
     return recombined(model, {name: replace_leaves(part, f, (*path, name)) for name, part in model.parts})
 
 
-def _noting(path: Path, layer: Layer, leaves: list[Leaf]) -> Layer:
+def _noting(path: Path, layer: Layer, model: Layer, leaves: list[Leaf]) -> Layer:
     """Return the leaf as one that notes the shapes it is asked for."""
 
     def output_shape(input_shape: Shape) -> Shape:
         shape = layer.functions.output_shape(input_shape)
-        leaves.append(Leaf(path, layer, input_shape, shape))
+        leaves.append(Leaf(path, layer, input_shape, shape, model))
         return shape
 
     return layer.replace(output_shape=output_shape)
@@ -104,13 +108,13 @@ class LayerFacts(NamedTuple):
 def summary(model: Layer, input_shape: Shape) -> None:
     """Print a table of the model's layers for inputs of `input_shape` (without the batch axis).
 
-    A row: the path, the layer, its output's shape, its parameters (those that `bind` fixed too), the multiply-adds of
-    a forward pass of one example, and the bytes that the training pass keeps of it for the pullback, in float32 and
-    besides the parameters; an array that two neighbours keep counts for both. Raises `ShapeError` where the shape
-    does not fit.
+    A row: the path, the layer, its output's shape, its parameters (those that `bind` fixed and `tie` shares too), the
+    multiply-adds of a forward pass of one example, and the bytes that the training pass keeps of it for the pullback,
+    in float32 and besides the parameters; an array that two neighbours keep counts for both. The last row has the
+    sums, but for parameters that layers share: they count once. Raises `ShapeError` where the shape does not fit.
     """
     facts = layer_facts(model, input_shape)
-    totals = [sum(row[i] for row in facts) for i in (3, 4, 5)]  # type: ignore[misc]
+    totals = [_parameters(model, input_shape), *(sum(row[i] for row in facts) for i in (4, 5))]  # type: ignore[misc]
     rows = [["path", "layer", "output", "parameters", "multiply-adds", "bytes kept"]]
     rows += [[f.path, f.layer, str(f.output_shape), *(f"{count:,}" for count in f[3:])] for f in facts]
     rows += [["", model.name, "", *(f"{total:,}" for total in totals)]]
@@ -123,6 +127,11 @@ def summary(model: Layer, input_shape: Shape) -> None:
         print(f"{left}  {right}".rstrip())
 
 
+def _parameters(model: Layer, input_shape: Shape) -> int:
+    held = tree.size(model.init(np.random.default_rng(0), input_shape))
+    return held + sum(tree.size(leaf.layer.fixed) for leaf in leaf_layers(model, input_shape))
+
+
 def layer_facts(model: Layer, input_shape: Shape) -> list[LayerFacts]:
     """Return the rows of `summary`, in the order in which an input passes the layers."""
     params = model.init(np.random.default_rng(0), input_shape)
@@ -133,7 +142,7 @@ def layer_facts(model: Layer, input_shape: Shape) -> list[LayerFacts]:
         entry = {name: array for name, array in own.items() if name in leaf.layer.parameters}
         _, pullback = leaf.layer.vjp(entry, x, key=0, wrt_x=not leaf.layer.integer_input)
         buffers = {id(buffer): buffer.nbytes for buffer in _buffers(pullback, set())}
-        kept = sum(buffers.values()) - sum(buffers.get(id(entry), 0) for entry in tree.leaves(own))
+        kept = sum(buffers.values()) - sum(buffers.get(id(_owner(entry)), 0) for entry in tree.leaves(own))
         counts = (tree.size(own), multiply_adds(leaf, params), kept)
         facts.append(LayerFacts(".".join(leaf.path), repr(leaf.layer), leaf.output_shape, *counts))
     return facts
@@ -145,9 +154,7 @@ def _buffers(thing: Any, visited: set[int]) -> Iterator[np.ndarray]:
         return
     visited.add(id(thing))
     if isinstance(thing, np.ndarray):
-        while isinstance(thing.base, np.ndarray):
-            thing = thing.base
-        yield thing
+        yield _owner(thing)
     elif isinstance(thing, dict):
         yield from (found for child in thing.values() for found in _buffers(child, visited))
     elif isinstance(thing, list | tuple):
@@ -156,3 +163,10 @@ def _buffers(thing: Any, visited: set[int]) -> Iterator[np.ndarray]:
         yield from _buffers((thing.func, thing.args, thing.keywords), visited)
     elif isinstance(thing, Callable) and getattr(thing, "__closure__", None):  # type: ignore[arg-type]
         yield from (found for cell in thing.__closure__ for found in _buffers(cell.cell_contents, visited))
+
+
+def _owner(array: np.ndarray) -> np.ndarray:
+    """Return the array that owns the memory of this one."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

@@ -29,7 +29,7 @@ from functional_nn.errors import (
 )
 from functional_nn.value import Value
 
-__all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeError", "StructureError"]
+__all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeError", "StructureError", "Tie"]
 
 Params = dict[str, Any]
 Shape = tuple[int, ...]
@@ -41,7 +41,7 @@ Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 COMPLEX = np.dtype(np.complex128)
 NO_PARAMS: Params = {}
-FACTS = ("parameters", "parts", "combine", "fixed", "moments", "couples_examples", "integer_input", "scatters")
+FACTS = ("parameters", "parts", "combine", "fixed", "ties", "moments", "couples_examples", "integer_input", "scatters")
 _takes_complex: ContextVar[bool] = ContextVar("takes_complex", default=False)
 
 
@@ -52,6 +52,14 @@ class Functions(NamedTuple):
     output_shape: Callable[[Shape], Shape]
     apply: Apply
     vjp: Vjp
+
+
+class Tie(NamedTuple):
+    """A parameter that is another's array, or its transpose: their paths from the layer that ties them."""
+
+    target: tuple[str, ...]
+    source: tuple[str, ...]
+    transposed: bool
 
 
 def no_parameters(rng: np.random.Generator, input_shape: Shape) -> Params:
@@ -86,6 +94,7 @@ class Layer(Value):
     - `parameters`: the names of its parameters; the layer refuses any others.
     - `parts`: `((name, layer), ...)` of a combinator, and `combine(**parts)`, which makes it of other parts.
     - `fixed`: the parameters that `bind` took out of its tree.
+    - `ties`: the parameters below it that use others', which `tie` took out of its tree.
     - `moments`: entries that `apply` needs besides the parameters and `vjp` refuses: the mean and the variance of each
       channel of its input over the training data, which `fnn.statistics` adds.
     - `couples_examples`: in training an example's output depends on the others of its batch.
@@ -101,6 +110,7 @@ class Layer(Value):
     parts: tuple[tuple[str, Layer], ...]
     combine: Callable[..., Layer] | None
     fixed: Params
+    ties: tuple[Tie, ...]
     moments: tuple[str, ...]
     couples_examples: bool
     integer_input: bool
@@ -120,6 +130,7 @@ class Layer(Value):
         parts: tuple[tuple[str, Layer], ...] = (),
         combine: Callable[..., Layer] | None = None,
         fixed: Mapping[str, Any] = NO_PARAMS,
+        ties: tuple[Tie, ...] = (),
         moments: tuple[str, ...] = (),
         couples_examples: bool = False,
         integer_input: bool = False,
@@ -133,6 +144,7 @@ class Layer(Value):
             parts=tuple(parts),
             combine=combine,
             fixed=dict(fixed),
+            ties=ties,
             moments=tuple(moments),
             couples_examples=couples_examples,
             integer_input=integer_input,

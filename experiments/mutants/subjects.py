@@ -236,6 +236,13 @@ def _bind(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...
     return library.compose.bind(model, {"f": fixed}), (features,)
 
 
+def _tie(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    features, units = _pair(rng)
+    dense = library.layers.dense
+    model = library.compose.serial(f=dense(units), a=library.layers.tanh, g=dense(features), h=dense(units))
+    return library.compose.tie(model, {"g.w": "f.w.T", "h": "f"}), (features,)
+
+
 def _softmax_cross_entropy(library: Any, rng: np.random.Generator) -> tuple[Loss, np.ndarray, np.ndarray]:
     n, classes = _size(rng), _size(rng, 2, 5)
     targets = rng.integers(0, classes, n) if rng.random() < 0.5 else rng.random((n, classes))
@@ -296,6 +303,7 @@ LAYERS: dict[str, Subject] = {
     "residual": Subject(_residual),
     "branch": Subject(_branch),
     "bind": Subject(_bind),
+    "tie": Subject(_tie),
 }
 LOSSES: dict[str, Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]] = {
     "softmax_cross_entropy": _softmax_cross_entropy,

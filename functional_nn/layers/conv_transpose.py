@@ -1,4 +1,4 @@
-"""Transposed convolution: the adjoint of `conv2d`, which enlarges images (Zeiler et al. 2010; Dumoulin and Visin 2016).
+"""Transposed convolution: the adjoint of `conv2d`, which enlarges images (Dumoulin and Visin 2016, chapter 4).
 
     y[n, i stride + u - top, j stride + v - left, o] = b[o] + sum over c of  x[n, i, j, c] w[u, v, c, o]
 
