@@ -6,7 +6,7 @@ from typing import Any
 from functional_nn import data, initializers, keys, layers, losses, models, optim, tree
 from functional_nn.allocator import keep_freed_memory
 from functional_nn.anatomy import activations, summary, trace
-from functional_nn.compose import bind, branch, residual, serial
+from functional_nn.compose import bind, branch, residual, serial, tie
 from functional_nn.layer import Layer
 from functional_nn.result import FitResult
 from functional_nn.saving import load, save
@@ -55,6 +55,7 @@ __all__ = [
     "statistics",
     "summary",
     "testing",
+    "tie",
     "trace",
     "tree",
     "value_and_grad",

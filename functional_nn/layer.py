@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.arguments import ARRAYS, not_an_array
+from functional_nn.dtypes import is_taken
 from functional_nn.errors import (
     LayerError,
     ShapeError,
@@ -38,12 +38,9 @@ Vjp = Callable[..., tuple[np.ndarray, "Pullback"]]
 Apply = Callable[[Params, np.ndarray], np.ndarray]
 Pullback = Callable[[np.ndarray], tuple[Params, np.ndarray | None]]
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-COMPLEX = np.dtype(np.complex128)
 NO_PARAMS: Params = {}
-FACTS = ("name", "parameters", "parts", "combine", "fixed", "moments")
-CHARACTER = ("couples_examples", "integer_input", "monotone", "takes_maxima")
-_takes_complex: ContextVar[bool] = ContextVar("takes_complex", default=False)
+FACTS = ("name", "parameters", "parts", "combine", "fixed", "ties", "moments")
+CHARACTER = ("couples_examples", "integer_input", "monotone", "takes_maxima", "scatters")
 
 
 class Functions(NamedTuple):
@@ -55,8 +52,16 @@ class Functions(NamedTuple):
     vjp: Vjp
 
 
+class Tie(NamedTuple):
+    """A parameter that is another's array, or its transpose: their paths from the layer that ties them."""
+
+    target: tuple[str, ...]
+    source: tuple[str, ...]
+    transposed: bool
+
+
 def no_parameters(rng: np.random.Generator, input_shape: Shape) -> Params:
-    """Return `{}`: the `init` of a layer without parameters."""
+    """Return `{}`: what a layer without parameters starts with."""
     return {}
 
 
@@ -80,19 +85,19 @@ class Layer(Value):
       `(dparams, dx)`, with `dx` None when `wrt_x` is False, and may be called any number of times.
 
     `Layer(name, apply=..., vjp=...)` suffices for a layer without parameters that keeps the shape. Such a layer equals
-    itself alone; one that a `fnn.constructor` returns prints, compares and pickles as the constructor's call.
-
-    What must be known about a layer, where it is not what is usual:
+    itself alone; one that a `fnn.constructor` returns prints, compares and pickles as its call. Other facts, if any:
 
     - `parameters`: the names of its parameters; the layer refuses any others.
     - `parts`: `((name, layer), ...)` of a combinator, and `combine(**parts)`, which makes it of other parts.
     - `fixed`: the parameters that `bind` took out of its tree.
+    - `ties`: the parameters below it that use others', which `tie` took out of its tree.
     - `moments`: entries that `apply` needs besides the parameters and `vjp` refuses: the mean and the variance of each
       channel of its input over the training data, which `fnn.statistics` adds.
     - `couples_examples`: in training an example's output depends on the others of its batch.
     - `integer_input`: x holds whole numbers, which have no derivative.
     - `monotone`: elementwise, and never falls; `takes_maxima`: each output is the largest of some inputs. `serial` runs
       a monotone layer after a following one that takes maxima: the outputs are the same, and there is less to compute.
+    - `scatters`: its weights meet each position of its input, not of its output, as in a transposed convolution.
 
     Raises `TypeError` when `vjp` does not take `key` and `wrt_x`.
     """
@@ -103,11 +108,13 @@ class Layer(Value):
     parts: tuple[tuple[str, Layer], ...]
     combine: Callable[..., Layer] | None
     fixed: Params
+    ties: tuple[Tie, ...]
     moments: tuple[str, ...]
     couples_examples: bool
     integer_input: bool
     monotone: bool
     takes_maxima: bool
+    scatters: bool
     _trained: frozenset[str]  # the entries that vjp takes, and those that apply takes
     _inferred: frozenset[str]
 
@@ -123,11 +130,13 @@ class Layer(Value):
         parts: tuple[tuple[str, Layer], ...] = (),
         combine: Callable[..., Layer] | None = None,
         fixed: Mapping[str, Any] = NO_PARAMS,
+        ties: tuple[Tie, ...] = (),
         moments: tuple[str, ...] = (),
         couples_examples: bool = False,
         integer_input: bool = False,
         monotone: bool = False,
         takes_maxima: bool = False,
+        scatters: bool = False,
     ) -> None:
         _check_keywords(name, vjp)
         self.__dict__.update(
@@ -137,11 +146,13 @@ class Layer(Value):
             parts=tuple(parts),
             combine=combine,
             fixed=dict(fixed),
+            ties=ties,
             moments=tuple(moments),
             couples_examples=couples_examples,
             integer_input=integer_input,
             monotone=monotone,
             takes_maxima=takes_maxima,
+            scatters=scatters,
         )
         names = (part_name for part_name, _ in self.parts) if self.parts else self.parameters
         self.__dict__["_trained"] = frozenset(names)
@@ -240,7 +251,7 @@ class Layer(Value):
             if x.dtype.kind not in "iu":
                 raise StructureError(f"x is {x.dtype}, expected an array of whole numbers")
             return None
-        if x.dtype not in FLOATS and not (x.dtype == COMPLEX and _takes_complex.get()):
+        if not is_taken(x.dtype):
             remedy = "convert images with data.standardize(train_images)"
             raise StructureError(f"x is {x.dtype}, expected float32 or float64: {remedy}")
         return x.dtype
@@ -269,16 +280,6 @@ class Layer(Value):
         except LayerError as error:
             error.leave(layer=self.name)
             raise
-
-
-@contextmanager
-def complex_taken() -> Iterator[None]:
-    """Let layers take complex128 within the block, in this thread: for the complex step, never for training."""
-    token = _takes_complex.set(True)
-    try:
-        yield
-    finally:
-        _takes_complex.reset(token)
 
 
 def check_image(input_shape: Shape) -> None:

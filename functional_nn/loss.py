@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from functional_nn.arguments import ARRAYS, not_an_array
-from functional_nn.layer import FLOATS
+from functional_nn.dtypes import FLOATS
 from functional_nn.value import Value
 
 __all__ = ["Loss", "LossPullback", "LossVjp", "as_labels", "as_rows", "check_labels", "check_loss"]

@@ -16,9 +16,10 @@ from functional_nn.arguments import ARRAYS, count
 from functional_nn.data.decoding import decode_usable
 from functional_nn.data.image_file import resized
 from functional_nn.data.transforms import Function as BatchTransform
+from functional_nn.dtypes import FLOATS
 from functional_nn.errors import BadFilesError, DataError
 from functional_nn.extras import needs_extra
-from functional_nn.layer import FLOATS, Layer, Params, Shape
+from functional_nn.layer import Layer, Params, Shape
 from functional_nn.loss import Loss, check_loss
 from functional_nn.losses import softmax
 from functional_nn.training import predict

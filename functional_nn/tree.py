@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import builtins
 import math
+import numbers
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["describe", "flatten", "items", "leaves", "map", "map_arrays", "ravel", "size", "zeros_like"]
+__all__ = [
+    "allclose",
+    "cast",
+    "describe",
+    "flatten",
+    "items",
+    "leaves",
+    "map",
+    "map_arrays",
+    "ravel",
+    "size",
+    "zeros_like",
+]
 
 Tree = Any
 Path = tuple[str, ...]
@@ -119,6 +132,49 @@ def zeros_like(tree: Tree) -> Tree:
     return map(np.zeros_like, tree)
 
 
+def cast(tree: Tree, dtype: Any) -> Tree:
+    """Return `tree` with its arrays of floats in another float dtype, such as `np.float64`.
+
+    Arrays of whole numbers or booleans, and Python's numbers, stay as they are; so do arrays that have the dtype
+    already. Raises `TypeError` for a dtype of no floats and, naming the path, for a leaf that is complex, or neither a
+    number nor an array of numbers; `ValueError` for a number beyond the dtype's range.
+    """
+    wanted = np.dtype(dtype)
+    if wanted.kind != "f":
+        raise TypeError(f"cast: dtype is {wanted}, expected floats, such as np.float32")
+
+    def converted(path: str, leaf: Any) -> Any:
+        if _kind(leaf) not in "biuf":
+            raise TypeError(f"cast: {path or 'the root'} is {_noun(leaf)}, expected real numbers")
+        if not hasattr(leaf, "dtype") or leaf.dtype.kind != "f" or leaf.dtype == wanted:
+            return leaf
+        try:
+            with np.errstate(over="raise"):
+                return leaf.astype(wanted)
+        except FloatingPointError:
+            raise ValueError(f"cast: {path or 'the root'} has a number beyond the range of {wanted}") from None
+
+    return flatten(tree)[1]([converted(path, leaf) for path, leaf in items(tree)])
+
+
+def allclose(a: Tree, b: Tree, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """Return whether all numbers of `a` are within atol + rtol |b| of those of `b`, as `np.allclose` does.
+
+    A nan is close to nothing, not even to another nan; dtypes may differ. Raises `TypeError`, naming the path, where
+    the trees differ in their nodes or shapes, and for a leaf that is neither a number nor an array of numbers.
+    """
+    _check_alike(a, b, ())
+    pairs = [(path, left, right) for (path, left), right in zip(items(a), leaves(b), strict=True)]
+    for path, left, right in pairs:
+        for leaf in (left, right):
+            if _kind(leaf) not in "biufc":
+                raise TypeError(f"allclose: {path or 'the root'} is {_noun(leaf)}, expected numbers")
+        if np.shape(left) != np.shape(right):
+            shapes = f"shape {np.shape(left)} against {np.shape(right)}"
+            raise TypeError(f"trees differ at {path or 'the root'}: {shapes}")
+    return all(np.allclose(left, right, rtol, atol) for _, left, right in pairs)
+
+
 class _Mismatch(TypeError):
     """Two trees differ somewhere: the walk that maps keeps no paths, since it runs at every step."""
 
@@ -222,6 +278,15 @@ def _rebuild(node: Tree, children: list[Tree]) -> Tree:
 
 def _mismatch(node: Tree, other: Tree, path: Path) -> TypeError:
     return TypeError(f"trees differ at {'.'.join(path) or 'the root'}: {_describe(node)} against {_describe(other)}")
+
+
+def _kind(leaf: Any) -> str:
+    """Return the kind of a leaf's dtype, "O" for what is no number and no array of numbers."""
+    return np.asarray(leaf).dtype.kind if isinstance(leaf, np.ndarray | np.generic | numbers.Number) else "O"
+
+
+def _noun(leaf: Any) -> str:
+    return f"an array of {leaf.dtype}" if isinstance(leaf, np.ndarray) else f"a {type(leaf).__name__}"
 
 
 def _describe(node: Tree) -> str:

@@ -13,7 +13,7 @@ import functional_nn as fnn
 PACKAGE = Path(fnn.__file__).parent
 # Each may import those on the lines above its own, and what stands on its own line.
 LEVELS = [
-    ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator", "files", "npz"),
+    ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator", "dtypes", "files", "npz"),
     ("value",),
     ("layer", "optim"),
     ("loss", "initializers", "result"),

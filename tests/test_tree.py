@@ -158,3 +158,99 @@ def test_inputs_are_not_written():
     unravel(vector)["b"][0][...] = 5.0
     assert list(t) == ["b", "a"]
     assert leaf.tolist() == [0.0, 1.0, 2.0]
+
+
+@given(trees, st.sampled_from([np.float16, np.float32, np.float64]))
+def test_cast_changes_the_dtype_of_every_array_and_nothing_else(t, dtype):
+    result = tree.cast(t, dtype)
+    assert same(result, tree.map(lambda leaf: leaf.astype(dtype), t))
+
+
+def test_cast_leaves_whole_numbers_booleans_and_pythons_numbers():
+    labels, mask = np.array([1, 2]), np.array([True])
+    t = {"p": Point(np.ones(2), labels), "mask": mask, "rate": 0.1, "step": 3, "flag": True, "scalar": np.float64(0.5)}
+    result = tree.cast(t, np.float32)
+    assert result["p"].x.dtype == np.float32
+    assert result["p"].y is labels
+    assert result["mask"] is mask
+    assert type(result["scalar"]) is np.float32
+    assert [result[key] for key in ("rate", "step", "flag")] == [0.1, 3, True]
+    assert type(result["rate"]) is float
+
+
+def test_cast_keeps_arrays_of_that_dtype_and_the_order_of_memory():
+    w = np.ones((2, 3), np.float32)
+    assert tree.cast({"w": w}, "float32")["w"] is w
+    assert tree.cast(np.ones((2, 3)).T, np.float32).flags.f_contiguous
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.complex128, bool, object, "U4"])
+def test_cast_refuses_a_dtype_of_no_floats(dtype):
+    with pytest.raises(TypeError, match=r"cast: dtype is .*expected floats, such as np\.float32"):
+        tree.cast({"w": np.ones(1)}, dtype)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "noun"),
+    [
+        ("name", "a str"),
+        (np.array(["a"]), "an array of <U1"),
+        (np.ones(1, complex), "an array of complex128"),
+        (1j, "a complex"),
+        (len, "a builtin_function_or_method"),
+    ],
+)
+def test_cast_names_the_leaf_that_is_no_real_number(leaf, noun):
+    with pytest.raises(TypeError, match=rf"cast: c1\.w is {noun}, expected real numbers"):
+        tree.cast({"c1": {"w": leaf}}, np.float32)
+
+
+def test_cast_refuses_numbers_beyond_the_range_and_keeps_infinities():
+    with pytest.raises(ValueError, match=r"cast: w\.1 has a number beyond the range of float32"):
+        tree.cast({"w": [np.ones(1), np.array([1.0, 1e300])]}, np.float32)
+    assert tree.cast(np.array([np.inf, 1e-300]), np.float32).tolist() == [np.inf, 0.0]
+
+
+@given(trees)
+def test_allclose_holds_of_a_tree_and_itself_and_of_none_that_is_moved(t):
+    assert tree.allclose(t, tree.map(np.copy, t))
+    moved = tree.map(lambda leaf: leaf + 1e-3, t)
+    assert tree.allclose(t, moved) == (tree.size(t) == 0)
+    assert tree.allclose(t, moved, rtol=0.0, atol=2e-3)
+
+
+def test_allclose_measures_by_the_second_tree_as_numpy_does():
+    assert tree.allclose({"w": np.array(0.0)}, {"w": np.array(1.0)}, rtol=1.0, atol=0.0)
+    assert not tree.allclose({"w": np.array(1.0)}, {"w": np.array(0.0)}, rtol=1.0, atol=0.0)
+
+
+def test_allclose_finds_one_number_in_any_leaf():
+    a = {"c1": {"w": np.ones((2, 2)), "b": np.zeros(2)}, "step": 3}
+    assert not tree.allclose(a, {**a, "step": 4})
+    for at in np.ndindex(2, 2):
+        other = a["c1"]["w"].copy()
+        other[at] += 1e-4
+        assert not tree.allclose(a, {**a, "c1": {**a["c1"], "w": other}})
+
+
+def test_allclose_holds_over_dtypes_and_for_equal_infinities_but_not_for_nan():
+    assert tree.allclose([np.array([0.1, np.inf])], [np.array([0.1, np.inf], np.float32)])
+    assert not tree.allclose([np.array([np.nan])], [np.array([np.nan])])
+    assert not tree.allclose([np.array([np.inf])], [np.array([-np.inf])])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        ({"c1": {"w": np.ones(1)}}, {"c1": {"v": np.ones(1)}}, r"trees differ at c1: dict with w against dict with v"),
+        ({"w": np.ones((1, 2))}, {"w": np.ones(2)}, r"trees differ at w: shape \(1, 2\) against \(2,\)"),
+        ({"w": np.ones(1)}, {"w": 1.0}, r"trees differ at w: shape \(1,\) against \(\)"),
+        ([np.zeros(1), np.ones(2)], [np.ones(1), np.ones(3)], r"trees differ at 1: shape"),  # whatever the values
+        ([np.ones(1)], (np.ones(1),), r"trees differ at the root: list with 0 against tuple with 0"),
+        ({"w": "a"}, {"w": "a"}, r"allclose: w is a str, expected numbers"),
+        ({"w": np.array(["a"])}, {"w": np.array(["a"])}, r"allclose: w is an array of <U1, expected numbers"),
+    ],
+)
+def test_allclose_refuses_trees_of_other_structure_by_path(a, b, message):
+    with pytest.raises(TypeError, match=message):
+        tree.allclose(a, b)

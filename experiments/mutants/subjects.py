@@ -160,6 +160,13 @@ def _grouped_conv2d(library: Any, rng: np.random.Generator) -> tuple[Layer, tupl
     return layer, (_size(rng, 3, 5), _size(rng, 3, 5), groups * _size(rng, 1, 2))
 
 
+def _conv2d_transpose(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    kernel, stride = _pair(rng, 2, 3), _pair(rng, 1, 2)
+    padding = (_pair(rng, 0, 1), _pair(rng, 0, 1))
+    layer = library.layers.conv2d_transpose(_size(rng, 1, 3), kernel, stride=stride, padding=padding)
+    return layer, _image(rng, (2, 2))
+
+
 def _features(rng: np.random.Generator, channels: int) -> tuple[int, ...]:
     return (*_any_shape(rng)[:2], channels)
 
@@ -198,6 +205,10 @@ def _zero_pad(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int,
     return library.layers.zero_pad((_pair(rng, 0, 2), _pair(rng, 0, 2))), _image(rng, (1, 1))
 
 
+def _upsample(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    return library.layers.upsample(_pair(rng)), _image(rng, (1, 1))
+
+
 def _small(library: Any, rng: np.random.Generator, units: int) -> Layer:
     return library.compose.serial(f=library.layers.dense(units), a=library.layers.tanh)
 
@@ -223,6 +234,13 @@ def _bind(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...
     model, features = _small(library, rng, _size(rng)), _size(rng)
     fixed = {"w": rng.standard_normal(model.init(rng, (features,))["f"]["w"].shape)}
     return library.compose.bind(model, {"f": fixed}), (features,)
+
+
+def _tie(library: Any, rng: np.random.Generator) -> tuple[Layer, tuple[int, ...]]:
+    features, units = _pair(rng)
+    dense = library.layers.dense
+    model = library.compose.serial(f=dense(units), a=library.layers.tanh, g=dense(features), h=dense(units))
+    return library.compose.tie(model, {"g.w": "f.w.T", "h": "f"}), (features,)
 
 
 def _softmax_cross_entropy(library: Any, rng: np.random.Generator) -> tuple[Loss, np.ndarray, np.ndarray]:
@@ -268,6 +286,7 @@ LAYERS: dict[str, Subject] = {
     "dense": Subject(_dense),
     "conv2d": Subject(_conv2d),
     "conv2d in groups": Subject(_grouped_conv2d),
+    "conv2d_transpose": Subject(_conv2d_transpose),
     "gelu": _elementwise("gelu"),
     "layer_norm": Subject(_layer_norm),
     "group_norm": Subject(_group_norm),
@@ -279,10 +298,12 @@ LAYERS: dict[str, Subject] = {
     "avg_pool": _pool("avg_pool"),
     "flatten": Subject(_flatten),
     "zero_pad": Subject(_zero_pad),
+    "upsample": Subject(_upsample),
     "serial": Subject(_serial),
     "residual": Subject(_residual),
     "branch": Subject(_branch),
     "bind": Subject(_bind),
+    "tie": Subject(_tie),
 }
 LOSSES: dict[str, Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, np.ndarray]]] = {
     "softmax_cross_entropy": _softmax_cross_entropy,

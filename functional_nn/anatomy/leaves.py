@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from functional_nn import tree
 from functional_nn.compose.bind import recombined
+from functional_nn.compose.tie import filled
 from functional_nn.layer import Layer, Params, Shape
 
 __all__ = [
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 
 class Leaf(NamedTuple):
-    """A layer within a model: its path, and its input's and output's shapes without the batch.
+    """A layer within a model: its path, its input's and output's shapes without the batch, and the model.
 
     It has no parts, or stands as deep as `leaf_layers` was asked to look.
     """
@@ -41,6 +42,7 @@ class Leaf(NamedTuple):
     layer: Layer
     input_shape: Shape
     output_shape: Shape
+    model: Layer
 
 
 @lru_cache(maxsize=64)  # asked for at every prediction
@@ -51,28 +53,30 @@ def leaf_layers(model: Layer, input_shape: Shape, depth: int | None = None) -> t
     asking the model for its output shape with leaves that note what they are asked.
     """
     leaves: list[Leaf] = []
-    replace_leaves(model, partial(_noting, leaves=leaves), depth=depth).output_shape(input_shape)
+    replace_leaves(model, partial(_noting, model=model, leaves=leaves), depth=depth).output_shape(input_shape)
     return tuple(leaves)
 
 
 def leaf_params(leaf: Leaf, params: Params) -> Params:
-    """Return the leaf's own entry of the model's parameters, together with what `bind` fixed of it.
+    """Return the leaf's own entry of the model's parameters, with what `bind` fixed of it and what `tie` shares.
 
     An entry that is no dict counts as empty: the layer that gets it refuses it, and knows its path.
     """
-    entry: Any = params
+    entry, layer = dict(params) if isinstance(params, Mapping) else {}, leaf.model
     for name in leaf.path:
-        entry = entry.get(name) if isinstance(entry, Mapping) else None
-    return {**leaf.layer.fixed, **(entry if isinstance(entry, Mapping) else {})}
+        below = filled(entry, layer.ties).get(name)
+        entry, layer = dict(below) if isinstance(below, Mapping) else {}, dict(layer.parts)[name]
+    return {**leaf.layer.fixed, **entry}
 
 
 def multiply_adds(leaf: Leaf, params: Params) -> int:
     """Return the multiply-adds of a leaf's forward pass for one example: its weights times its output's positions.
 
-    Weights are the parameters of two axes and more.
+    Weights are the parameters of two axes and more. Those of a layer that scatters meet its input's positions.
     """
     weights = [w for w in tree.leaves(leaf_params(leaf, params)) if np.ndim(w) > 1]
-    return tree.size(weights) * math.prod(leaf.output_shape[:-1])
+    shape = leaf.input_shape if leaf.layer.scatters else leaf.output_shape
+    return tree.size(weights) * math.prod(shape[:-1])
 
 
 def couples_examples(model: Layer) -> bool:
@@ -112,12 +116,12 @@ def matching(function: str, pattern: str, things: Sequence[T], path_of: Callable
     return matched
 
 
-def _noting(path: Path, layer: Layer, leaves: list[Leaf]) -> Layer:
+def _noting(path: Path, layer: Layer, model: Layer, leaves: list[Leaf]) -> Layer:
     """Return the leaf as one that notes the shapes it is asked for."""
 
     def output_shape(input_shape: Shape) -> Shape:
         shape = layer.functions.output_shape(input_shape)
-        leaves.append(Leaf(path, layer, input_shape, shape))
+        leaves.append(Leaf(path, layer, input_shape, shape, model))
         return shape
 
     return layer.replace(output_shape=output_shape)

@@ -36,7 +36,8 @@ def summary(model: Layer, input_shape: Shape, depth: int | None = None, filter: 
 
     A row: the path, the layer, its output's shape, its parameters (those that `bind` fixed too), the multiply-adds of
     a forward pass of one example, and the bytes that the training pass keeps of it for the pullback, in float32 and
-    besides the parameters; an array that two neighbours keep counts for both. The last line adds them up.
+    besides the parameters; an array that two neighbours keep counts for both. The last line adds them up, but for
+    parameters that layers share by `tie`: they count once.
 
     With a `depth`, parts that are deeper count for the combinator that is so deep: `depth=1` gives a row for each part
     of the model itself. With a `filter`, only the rows are shown whose path matches this shell pattern, such as
@@ -44,10 +45,10 @@ def summary(model: Layer, input_shape: Shape, depth: int | None = None, filter: 
     `ValueError` for a depth below 1 and a filter that no path matches.
     """
     rows = layer_facts(model, input_shape, depth)
-    totals = [_total(model.name, rows)]
+    totals = [_total(model.name, rows, _parameters(model, input_shape))]
     if filter is not None:
         shown = matching("summary", filter, rows, lambda row: row.path)
-        totals, rows = [_total("these", shown), *totals], shown
+        totals, rows = [_total("these", shown, sum(row.parameters for row in shown)), *totals], shown
     print(table(HEAD, [_cells(row) for row in rows], totals, left=3))
 
 
@@ -74,12 +75,18 @@ def _figures(leaf: Leaf, params: Params) -> tuple[int, int, int]:
     layer = leaf.layer.replace(fixed={name: own[name] for name in leaf.layer.fixed})
     _, pullback = layer.vjp(entry, x, key=0, wrt_x=not layer.integer_input)
     buffers = {id(buffer): buffer.nbytes for buffer in _buffers(pullback, set())}
-    kept = sum(buffers.values()) - sum(buffers.get(id(entry), 0) for entry in tree.leaves(own))
+    kept = sum(buffers.values()) - sum(buffers.get(id(_owner(entry)), 0) for entry in tree.leaves(own))
     return tree.size(own), multiply_adds(leaf, params), kept
 
 
-def _total(name: str, rows: Sequence[LayerFacts]) -> list[str]:
-    return ["", name, "", *(f"{sum(row[i] for row in rows):,}" for i in (3, 4, 5))]  # type: ignore[misc]
+def _parameters(model: Layer, input_shape: Shape) -> int:
+    held = tree.size(model.init(np.random.default_rng(0), input_shape))
+    return held + sum(tree.size(leaf.layer.fixed) for leaf in leaf_layers(model, input_shape))
+
+
+def _total(name: str, rows: Sequence[LayerFacts], parameters: int) -> list[str]:
+    sums = (parameters, sum(row.multiply_adds for row in rows), sum(row.kept_bytes for row in rows))
+    return ["", name, "", *(f"{number:,}" for number in sums)]
 
 
 def _cells(row: LayerFacts) -> list[str]:
@@ -92,9 +99,7 @@ def _buffers(thing: Any, visited: set[int]) -> Iterator[np.ndarray]:
         return
     visited.add(id(thing))
     if isinstance(thing, np.ndarray):
-        while isinstance(thing.base, np.ndarray):
-            thing = thing.base
-        yield thing
+        yield _owner(thing)
     elif isinstance(thing, dict):
         yield from (found for child in thing.values() for found in _buffers(child, visited))
     elif isinstance(thing, list | tuple):
@@ -103,3 +108,10 @@ def _buffers(thing: Any, visited: set[int]) -> Iterator[np.ndarray]:
         yield from _buffers((thing.func, thing.args, thing.keywords), visited)
     elif isinstance(thing, Callable) and getattr(thing, "__closure__", None):  # type: ignore[arg-type]
         yield from (found for cell in thing.__closure__ for found in _buffers(cell.cell_contents, visited))
+
+
+def _owner(array: np.ndarray) -> np.ndarray:
+    """Return the array that owns the memory of this one."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

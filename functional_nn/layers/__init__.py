@@ -16,18 +16,21 @@ from functional_nn.layers.activations import (
     tanh,
 )
 from functional_nn.layers.conv import conv2d
+from functional_nn.layers.conv_transpose import conv2d_transpose
 from functional_nn.layers.dense import dense
 from functional_nn.layers.dropout import dropout
 from functional_nn.layers.embedding import embedding
 from functional_nn.layers.norm import batch_norm, group_norm, layer_norm
 from functional_nn.layers.pool import avg_pool, global_avg_pool, max_pool
 from functional_nn.layers.shape import flatten, reshape, zero_pad
+from functional_nn.layers.upsample import upsample
 
 __all__ = [
     "asinh_unit",
     "avg_pool",
     "batch_norm",
     "conv2d",
+    "conv2d_transpose",
     "dense",
     "dropout",
     "embedding",
@@ -45,5 +48,6 @@ __all__ = [
     "silu",
     "softplus",
     "tanh",
+    "upsample",
     "zero_pad",
 ]

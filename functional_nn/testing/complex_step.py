@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from functional_nn.layer import complex_taken
+from functional_nn.dtypes import complex_taken
 from functional_nn.testing.ladder import EPS, SIGMAS, Finding, Outcome, Sample, Status, norm
 from functional_nn.testing.problem import Point, Problem
 from functional_nn.testing.taylor import Line, Method, probe

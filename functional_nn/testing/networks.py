@@ -107,6 +107,20 @@ def _pool(name: str) -> Row:
     return draw_pool
 
 
+def _conv2d_transpose(draw: Draw, st: Any, shape: Shape) -> Layer:
+    kernel, stride = draw(st.integers(1, 3)), draw(st.integers(1, _enlargement(shape)))
+    return layers.conv2d_transpose(draw(st.integers(1, 3)), kernel, stride=stride)
+
+
+def _upsample(draw: Draw, st: Any, shape: Shape) -> Layer:
+    return layers.upsample(draw(st.integers(1, _enlargement(shape))))
+
+
+def _enlargement(shape: Shape) -> int:
+    """Return by how much an image may grow: several layers in a row must not make it large."""
+    return 2 if max(shape[:2]) <= 4 else 1
+
+
 def _zero_pad(draw: Draw, st: Any, shape: Shape) -> Layer:
     return layers.zero_pad(((draw(st.integers(0, 1)), 0), (1, draw(st.integers(0, 1)))))
 
@@ -132,6 +146,8 @@ IMAGE_ROWS: tuple[Row, ...] = (
     _conv2d,
     _pool("max_pool"),
     _pool("avg_pool"),
+    _conv2d_transpose,
+    _upsample,
     _zero_pad,
     _turned,
     lambda draw, st, shape: layers.flatten(),

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from functional_nn import tree
+from functional_nn.dtypes import FLOATS
 from functional_nn.keys import Key
-from functional_nn.layer import FLOATS, Layer
+from functional_nn.layer import Layer
 from functional_nn.loss import Loss
 from functional_nn.testing.verdict import GradientError, Verdict
 

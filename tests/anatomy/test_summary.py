@@ -111,3 +111,10 @@ def test_multiply_adds_are_those_counted_by_hand(bound):
         params = {name: entry for name, entry in PARAMS.items() if name != "c1"}
     counted = {leaf.path[0]: anatomy.multiply_adds(leaf, params) for leaf in anatomy.leaf_layers(model, (32, 32, 3))}
     assert {name: count for name, count in counted.items() if count} == by_hand
+
+
+def test_a_transposed_convolution_multiplies_at_each_position_of_its_input():
+    model = fnn.serial(up=layers.conv2d_transpose(2, 3, stride=2), c=layers.conv2d(1, 2, stride=2))
+    up, c = layer_facts(model, (4, 5, 3))
+    assert (up.output_shape, c.output_shape) == ((9, 11, 2), (4, 5, 1))
+    assert (up.multiply_adds, c.multiply_adds) == (4 * 5 * 9 * 3 * 2, 4 * 5 * 4 * 2)

@@ -20,6 +20,7 @@ ROOMS = {
     "search": {"report", "running", "showing"},
     "autopsy": {"report", "running", "showing"},
     "report": {"running", "showing"},
+    "autoencoder": set(),
     "running": {"showing"},
     "showing": set(),
     "mutants": {"running", "showing"},

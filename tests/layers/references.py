@@ -150,6 +150,22 @@ def conv2d(params, x, filters, kernel, stride=1, padding=0, groups=1, dilation=1
     return np.array([[[[entry(image, i, j, o) for o in range(filters)] for j in columns] for i in rows] for image in x])
 
 
+def conv2d_transpose(params, x, filters, kernel, stride=1, padding=0):
+    """Every pixel adds its channels' kernels, times its values, to the output from (i sh - top, j sw - left) on."""
+    w, b = params["w"].tolist(), params["b"].tolist()
+    (kh, kw), (sh, sw), ((top, bottom), (left, right)) = _pair(kernel), _pair(stride), _margins(padding)
+    _, height, width, channels = x.shape
+    shape = ((height - 1) * sh + kh - top - bottom, (width - 1) * sw + kw - left - right, filters)
+    y = np.empty((len(x), *shape))
+    y[...] = b
+    for n, i, j, u, v in np.ndindex(len(x), height, width, kh, kw):
+        row, column = i * sh + u - top, j * sw + v - left
+        if 0 <= row < shape[0] and 0 <= column < shape[1]:
+            for c, o in product(range(channels), range(filters)):
+                y[n, row, column, o] += float(x[n, i, j, c]) * w[u][v][c][o]
+    return y
+
+
 def max_pool(params, x, window, stride=None):
     return _pool(x, window, stride, max)
 
@@ -169,6 +185,11 @@ def _pool(x, window, stride, summary):
     return np.array(
         [[[[entry(image, i, j, c) for c in range(channels)] for j in columns] for i in rows] for image in x]
     )
+
+
+def upsample(params, x, factor):
+    (fh, fw), (_, h, w, _) = _pair(factor), x.shape
+    return np.array([[[image[i // fh, j // fw].tolist() for j in range(w * fw)] for i in range(h * fh)] for image in x])
 
 
 def _pair(value):

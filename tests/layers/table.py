@@ -110,6 +110,18 @@ def by_channel(x):
     return x.reshape(-1, x.shape[-1]).T
 
 
+@st.composite
+def crops(draw):
+    """Draw a transposed convolution that leaves something of its output: overlaps, gaps, and margins that cut deep."""
+    (kh, kw), (sh, sw) = draw(st.tuples(sizes, sizes)), draw(st.tuples(sizes, sizes))
+    h, w = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    rows, columns = (h - 1) * sh + kh, (w - 1) * sw + kw
+    top, left = draw(st.integers(0, min(3, rows - 1))), draw(st.integers(0, min(3, columns - 1)))
+    bottom, right = draw(st.integers(0, min(3, rows - 1 - top))), draw(st.integers(0, min(3, columns - 1 - left)))
+    arguments = {"filters": draw(sizes), "kernel": (kh, kw), "stride": (sh, sw)}
+    return {**arguments, "padding": ((top, bottom), (left, right))}, (h, w, draw(sizes))
+
+
 def with_statistics(rng: np.random.Generator, params: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Add a mean and a variance to a batch norm's parameters."""
     shape, dtype = params["w"].shape, params["w"].dtype
@@ -161,6 +173,11 @@ ROWS = {
         st.tuples(st.fixed_dictionaries({"units": sizes}), st.tuples(st.integers(1, 6))),
     ),
     "conv2d": Row(layers.conv2d, references.conv2d, windows("kernel", padded=True, filters=sizes) | grouped_windows()),
+    "conv2d_transpose": Row(
+        layers.conv2d_transpose,
+        references.conv2d_transpose,
+        crops() | st.tuples(st.fixed_dictionaries({"filters": sizes, "kernel": pairs}), st.tuples(sizes, sizes, sizes)),
+    ),
     "gelu": activation(layers.gelu, references.gelu),
     "layer_norm": Row(layers.layer_norm, references.layer_norm, normed(), magnifies=divided_by(vectors)),
     "group_norm": Row(layers.group_norm, references.group_norm, normed(groups=sizes), magnifies=divided_by(in_groups)),
@@ -197,5 +214,10 @@ ROWS = {
         layers.zero_pad,
         references.zero_pad,
         st.tuples(st.fixed_dictionaries({"padding": paddings}), st.tuples(sizes, sizes, sizes)),
+    ),
+    "upsample": Row(
+        layers.upsample,
+        references.upsample,
+        st.tuples(st.fixed_dictionaries({"factor": pairs}), st.tuples(sizes, sizes, sizes)),
     ),
 }

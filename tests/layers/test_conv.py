@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from functional_nn import initializers, layers
-from functional_nn.layers import conv
+from functional_nn.layers import _correlation
 
 
 def image(rows):
@@ -84,8 +84,8 @@ def test_a_batch_whose_products_are_cut_into_blocks_gives_what_its_images_give()
     layer, rng = layers.conv2d(16, 5), np.random.default_rng(0)
     x, dy = rng.standard_normal((64, 14, 14, 6)), rng.standard_normal((64, 10, 10, 16))
     params = {"w": rng.standard_normal((5, 5, 6, 16)), "b": rng.standard_normal(16)}
-    assert conv._blocks(params["w"].size * len(x), 10) > 1
-    assert conv._blocks(params["w"].size, 10) == 1
+    assert _correlation._blocks(params["w"].size * len(x), 10) > 1
+    assert _correlation._blocks(params["w"].size, 10) == 1
     y, pullback = layer.vjp(params, x)
     dparams, dx = pullback(dy)
     total = {"w": 0.0, "b": 0.0}

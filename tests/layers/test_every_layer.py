@@ -235,6 +235,8 @@ def test_different_layers_are_unequal():
         layers.global_avg_pool(),
     ]
     made += [layers.conv2d(2, 3, padding=1), layers.zero_pad(1), layers.zero_pad(((0, 1), (0, 1)))]
+    made += [layers.upsample(2), layers.upsample((1, 2))]
+    made += [layers.conv2d_transpose(2, 3), layers.conv2d_transpose(2, 3, stride=2)]
     for i, one in enumerate(made):
         assert [one == other for other in made] == [i == j for j in range(len(made))]
         assert one != "layer"

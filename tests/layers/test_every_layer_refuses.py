@@ -12,8 +12,8 @@ from tests.layers.table import ROWS
 from tests.refusals import refused
 
 OF_FLOATS = [name for name, row in ROWS.items() if row.has_dx]
-OF_IMAGES = ["conv2d", "max_pool", "avg_pool", "zero_pad", "global_avg_pool"]
-OF_TWO_PARAMETERS = ["dense", "conv2d", "layer_norm", "group_norm", "batch_norm"]
+OF_IMAGES = ["conv2d", "conv2d_transpose", "max_pool", "avg_pool", "zero_pad", "global_avg_pool", "upsample"]
+OF_TWO_PARAMETERS = ["dense", "conv2d", "conv2d_transpose", "layer_norm", "group_norm", "batch_norm"]
 OF_PARAMETERS = [*OF_TWO_PARAMETERS, "embedding"]
 
 
@@ -142,7 +142,7 @@ def test_what_is_no_batch_of_images_is_refused(name, data):
     case = drawn(name, data)
     for x in (case.x[0], case.x[np.newaxis]):
         text = f"input is {x.shape[1:]}, expected images (height, width, channels)"
-        if name == "conv2d":
+        if name in ("conv2d", "conv2d_transpose"):
             text = f"x has shape {x.shape}, expected images (n, height, width, channels)"
             text += ": give one image as a batch, x[np.newaxis]" if x.ndim == 3 else ""
         elif x.ndim == 5:

@@ -31,6 +31,19 @@ def kernels():
     np.testing.assert_allclose(y[0, 0, 0], first, rtol=1e-12)
 
 
+@HERE.claim("transposed convolution")
+def transposed():
+    rng = np.random.default_rng(0)
+    w, b = rng.standard_normal((2, 3, 3, 4)), rng.standard_normal(4)
+    y = layers.conv2d_transpose(4, (2, 3), stride=2, padding=1).apply({"w": w, "b": b}, X)
+    adjoint = layers.conv2d(3, (2, 3), stride=2, padding=1)
+    _, pullback = adjoint.vjp({"w": w.transpose(0, 1, 3, 2), "b": np.zeros(3)}, np.zeros((2, *y.shape[1:])))
+    np.testing.assert_allclose(y - b, pullback(X)[1], atol=1e-12)
+    uneven = layers.conv2d_transpose(4, (2, 3), stride=2, padding=((1, 0), (0, 2))).apply({"w": w, "b": b}, X)
+    whole = layers.conv2d_transpose(4, (2, 3), stride=2).apply({"w": w, "b": b}, X)
+    np.testing.assert_allclose(uneven, whole[:, 1:, :-2], atol=1e-12)
+
+
 @HERE.claim("dense weights")
 def dense():
     layer, x, w, b = layers.dense(4), X[0, 0], rng().standard_normal((3, 4)), np.arange(4.0)

@@ -49,6 +49,20 @@ def kernels():
     np.testing.assert_allclose(ours, theirs.permute(0, 2, 3, 1).numpy(), atol=1e-12)
 
 
+@PYTORCH.claim("transposed convolution")
+def transposed():
+    rng = np.random.default_rng(0)
+    w, b = rng.standard_normal((2, 3, 3, 4)), rng.standard_normal(4)
+    theirs = torch.tensor(np.ascontiguousarray(w.transpose(2, 3, 0, 1)))
+    y = functional.conv_transpose2d(first(X), theirs, torch.tensor(b), stride=2, padding=1)
+    ours = layers.conv2d_transpose(4, (2, 3), stride=2, padding=1).apply({"w": w, "b": b}, X)
+    np.testing.assert_allclose(ours, y.permute(0, 2, 3, 1).numpy(), atol=1e-12)
+    longer = functional.conv_transpose2d(first(X), theirs, torch.tensor(b), stride=2, padding=1, output_padding=1)
+    np.testing.assert_allclose(longer[:, :, :-1, :-1], y, atol=1e-14)
+    with pytest.raises((TypeError, RuntimeError, ValueError)):
+        functional.conv_transpose2d(first(X), theirs, stride=2, padding=((1, 0), (0, 2)))
+
+
 @PYTORCH.claim("dense weights")
 def dense():
     x, w, b = rng().standard_normal((2, 3)), rng().standard_normal((3, 4)), np.arange(4.0)

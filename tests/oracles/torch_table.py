@@ -55,6 +55,14 @@ def conv2d(params, x, filters, kernel, stride=1, padding=0, groups=1, dilation=1
     )
 
 
+def conv2d_transpose(params, x, filters, kernel, stride=1, padding=0):
+    """PyTorch's crops both sides alike, so its whole output is cropped by hand."""
+    w = params["w"].permute(2, 3, 0, 1).contiguous()
+    y = channels_last(functional.conv_transpose2d(channels_first(x).contiguous(), w, params["b"], stride=pair(stride)))
+    (top, bottom), (left, right) = (pair(padding), pair(padding)) if isinstance(padding, int) else padding
+    return y[:, top : y.shape[1] - bottom, left : y.shape[2] - right]
+
+
 def max_pool(params, x, window, stride=None):
     return channels_last(
         functional.max_pool2d(channels_first(x), pair(window), None if stride is None else pair(stride))
@@ -92,6 +100,7 @@ LAYERS = {
     "asinh_unit": lambda params, x: torch.asinh(x) / 5.0 + 0.5,
     "dense": lambda params, x, units: functional.linear(x, params["w"].T, params["b"]),
     "conv2d": conv2d,
+    "conv2d_transpose": conv2d_transpose,
     "gelu": lambda params, x: functional.gelu(x, approximate="tanh"),
     "layer_norm": lambda params, x, epsilon=1e-5: functional.layer_norm(
         x, x.shape[-1:], params["w"], params["b"], epsilon
@@ -106,6 +115,9 @@ LAYERS = {
     "avg_pool": avg_pool,
     "flatten": lambda params, x: x.reshape(len(x), -1),
     "zero_pad": zero_pad,
+    "upsample": lambda params, x, factor: channels_last(
+        functional.interpolate(channels_first(x), scale_factor=pair(factor), mode="nearest")
+    ),
 }
 
 

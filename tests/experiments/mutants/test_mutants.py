@@ -16,7 +16,7 @@ from experiments.mutants import copies, judge, right, source, subjects
 from experiments.mutants.judge import Fate
 from functional_nn import layers, losses
 
-COMBINATORS = {"serial", "residual", "branch", "bind"}
+COMBINATORS = {"serial", "residual", "branch", "bind", "tie"}
 FUNCTION = """
 def pullback(dy, w):
     dx = dy @ w.T + 0.5 * dy.sum(axis=0)

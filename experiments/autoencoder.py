@@ -1,0 +1,44 @@
+"""A denoising autoencoder on the digits, with tied weights: python -m experiments.autoencoder
+
+The network gets an image with noise and learns to return the image without it (Vincent et al. 2010). Its decoder uses
+the encoder's weights, transposed. The error is the mean of the squared differences from the clean test images.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import functional_nn as fnn
+from functional_nn import keys, layers, losses, optim
+
+NOISE = 0.3  # its standard deviation; pixels are from 0 to 1
+UNTIED = fnn.serial(flat=layers.flatten(), encoder=layers.dense(64), a=layers.sigmoid, decoder=layers.dense(256))
+AUTOENCODER = fnn.tie(UNTIED, {"decoder.w": "encoder.w.T"})
+
+
+def noisy(images: np.ndarray, key: keys.Key | None) -> np.ndarray:
+    """Return uint8 images as numbers from 0 to 1, with noise where there is a key."""
+    clean = images.astype(np.float32) / 255.0
+    return clean if key is None else clean + NOISE * keys.generator(key).standard_normal(clean.shape, np.float32)
+
+
+def main(epochs: int = 60) -> tuple[float, float]:
+    """Train; print the errors before and after, and return them."""
+    splits = fnn.data.digits(size=16)
+    (train, _), (test, _) = splits.train, splits.test
+    params, loss = AUTOENCODER.init(np.random.default_rng(0), train.shape[1:]), losses.mean_squared_error
+    targets, test_targets = (noisy(images, None).reshape(len(images), -1) for images in (train, test))
+    settings = {"epochs": epochs, "batch_size": 32, "seed": 0}
+    optimizer = optim.adam(optim.cosine(3e-3, steps=epochs * -(-len(train) // 32)))
+    result = fnn.fit(AUTOENCODER, params, (train, targets), loss=loss, optimizer=optimizer, transform=noisy, **settings)
+    inputs = noisy(test, key=1)
+    before, after = (
+        fnn.evaluate(AUTOENCODER, p, inputs, test_targets, loss=loss)["loss"] for p in (params, result.params)
+    )
+    print(f"{len(test)} test images with noise, whose own error is {np.square(inputs - noisy(test, None)).mean():.4f}")
+    print(f"reconstruction error: {before:.4f} before training, {after:.4f} after it")
+    return before, after
+
+
+if __name__ == "__main__":
+    main()
