@@ -20,8 +20,11 @@ def list_without(lines: list[str], start: str) -> list[str]:
     return sorted(lines, key=lambda line: line.startswith(start))
 
 
-def test_examples_run_in_order_and_print_what_they_promise(capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_run_in_order_and_print_what_they_promise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)  # the examples write a file
     namespace: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), namespace)
