@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
-from functional_nn.anatomy import couples_examples, leaf_layers, multiply_adds
+from functional_nn.anatomy import Leaf, couples_examples, leaf_layers, multiply_adds
 from functional_nn.layer import Layer, Params, Shape
 
 __all__ = ["MOST_PREDICTED", "chunk_size", "training_chunk_size"]
@@ -21,8 +22,8 @@ def chunk_size(model: Layer, params: Params, n: int, input_shape: Shape, most_ch
     """Return how many examples of a batch of `n` to take at a time: it follows from these arguments alone."""
     if n <= 1:
         return 1
-    leaves = leaf_layers(model, input_shape)
-    work = sum(multiply_adds(leaf, params) + ENTRY_WORK * math.prod(leaf.output_shape) for leaf in leaves)
+    weighted, elementwise = _leaves(model, input_shape)
+    work = elementwise + sum(multiply_adds(leaf, params) for leaf in weighted)
     if work < CHUNKED_WORK:
         return n
     least, most = min(LEAST_CHUNK, 1 + LEAST_WORK // work), max(1, min(most_chunk, MOST_WORK // work))
@@ -35,3 +36,11 @@ def chunk_size(model: Layer, params: Params, n: int, input_shape: Shape, most_ch
 def training_chunk_size(model: Layer, params: Params, n: int, input_shape: Shape) -> int:
     """Return `chunk_size`, or the whole batch where the examples of a batch depend on each other."""
     return max(n, 1) if couples_examples(model) else chunk_size(model, params, n, input_shape)
+
+
+@lru_cache(maxsize=64)  # asked for at every prediction
+def _leaves(model: Layer, input_shape: Shape) -> tuple[tuple[Leaf, ...], int]:
+    """Return the leaves that have parameters, and the work of the elementwise passes over all outputs."""
+    leaves = leaf_layers(model, input_shape)
+    weighted = tuple(leaf for leaf in leaves if leaf.layer.parameters or leaf.layer.fixed)
+    return weighted, sum(ENTRY_WORK * math.prod(leaf.output_shape) for leaf in leaves)
