@@ -82,7 +82,9 @@ def same(a: Any, b: Any) -> bool:
         return type(a) is type(b) and a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
     if isinstance(a, partial) and isinstance(b, partial):
         return same((a.func, a.args, a.keywords), (b.func, b.args, b.keywords))
-    return bool(a == b)
+    if isinstance(a, float) and isinstance(b, float):  # -0.0 is not 0.0, and nan is nan: as they print
+        return repr(a) == repr(b)
+    return type(a) is type(b) and bool(a == b)  # 1, 1.0 and True are three
 
 
 def hash_of(value: Any) -> int:
@@ -95,6 +97,8 @@ def hash_of(value: Any) -> int:
         return hash((value.shape, value.dtype.str))
     if isinstance(value, partial):
         return hash((hash_of(value.func), hash_of(value.args), hash_of(value.keywords)))
+    if isinstance(value, float) and value != value:
+        return hash("nan")  # Python's is that of the object
     try:
         return hash(value)
     except TypeError:

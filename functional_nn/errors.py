@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -79,11 +79,52 @@ def wrong_names(params: Mapping[str, Any], names: frozenset[str], expected: str)
     return StructureError(f"missing from the parameters; {expected}", (min(names - params.keys()),))
 
 
+def wrong_entries(
+    params: Mapping[str, Any],
+    names: frozenset[str],
+    fixed: Mapping[str, Any],
+    moments: tuple[str, ...],
+    undeclared: bool,
+) -> StructureError:
+    """Return the error for a leaf's entries of other names: of statistics and of bound ones it says what to do."""
+    for missing in sorted(names - params.keys()):
+        if missing in moments:
+            remedy = "inference needs the training data's: params = fnn.statistics(model, params, x)"
+            return StructureError(f"missing; {remedy}", (missing,))
+    for unknown in sorted(map(str, params.keys() - names)):
+        if unknown in fixed:
+            return StructureError("bound already: leave it out of the parameters", (unknown,))
+        if unknown in moments:
+            remedy = "train the parameters that they were added to"
+            return StructureError(f"statistics serve inference and are not trained: {remedy}", (unknown,))
+    nothing = "no parameters"
+    if undeclared:
+        nothing += ": Layer(..., parameters=) names those of a layer of your own"
+    return wrong_names(params, names, f"expected {', '.join(sorted(names)) or nothing}")
+
+
 def wrong_entry(name: str, entry: Any, x: np.ndarray) -> StructureError:
     """Return the error for an entry that is no array, or has another dtype than x."""
     if type(entry) not in ARRAYS:
         return StructureError(f"is {not_an_array(entry)}", (name,))
+    if entry.dtype.kind != "f" or x.dtype.kind != "f":
+        return StructureError(f"is {entry.dtype}, expected float32 or float64", (name,))
     return StructureError(f"x is {x.dtype}, the parameter is {entry.dtype}; convert one: nothing is promoted", (name,))
+
+
+def as_shape(shape: Any) -> tuple[int, ...]:
+    """Return an input's shape as a tuple of ints; raise `ShapeError` where it is none."""
+    sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+    if not isinstance(shape, Iterable) or not all(isinstance(size, int | np.integer) and size >= 0 for size in sizes):
+        expected = "expected whole numbers without the batch axis, such as (32, 32, 1)"
+        raise ShapeError(f"the input's shape is {shape!r}, {expected}")
+    return tuple(map(int, sizes))
+
+
+def wrong_result(layer: str, function: str, result: Any, expected: str) -> StructureError:
+    """Return the error for what a layer's own function must not return."""
+    kind = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+    return StructureError(f"{function} returned {kind}, expected {expected}", (), layer)
 
 
 def unfit_cotangent(dy: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> LayerError:

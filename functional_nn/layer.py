@@ -7,7 +7,6 @@ input's and the parameters' dtypes, the parameters' names, the cotangent's shape
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -22,11 +21,15 @@ from functional_nn.errors import (
     LayerError,
     ShapeError,
     StructureError,
+    as_shape,
     not_a_dict,
     unfit_cotangent,
+    wrong_entries,
     wrong_entry,
     wrong_names,
+    wrong_result,
 )
+from functional_nn.layer_checks import check_functions, check_names, check_parts
 from functional_nn.value import Value
 
 __all__ = ["Init", "Layer", "LayerError", "Params", "Pullback", "Shape", "ShapeError", "StructureError"]
@@ -99,7 +102,7 @@ class Layer(Value):
       a monotone layer after a following one that takes maxima: the outputs are the same, and there is less to compute.
     - `scatters`: its weights meet each position of its input, not of its output, as in a transposed convolution.
 
-    Raises `TypeError` when `vjp` does not take `key` and `wrt_x`.
+    Raises `TypeError` when `vjp` does not take `key` and `wrt_x`, and for arguments of another kind.
     """
 
     name: str
@@ -138,10 +141,14 @@ class Layer(Value):
         takes_maxima: bool = False,
         scatters: bool = False,
     ) -> None:
-        _check_keywords(name, vjp)
+        apply = partial(_output, vjp) if apply is None else apply
+        check_functions(name, {"vjp": vjp, "apply": apply, "init": init, "output_shape": output_shape})
+        check_names(name, "parameters", parameters)
+        check_names(name, "moments", moments)
+        check_parts(name, parts)
         self.__dict__.update(
             name=name,
-            functions=Functions(init, output_shape, apply or partial(_output, vjp), vjp),
+            functions=Functions(init, output_shape, apply, vjp),
             parameters=tuple(parameters),
             parts=tuple(parts),
             combine=combine,
@@ -179,13 +186,15 @@ class Layer(Value):
             expected = "expected a generator, such as np.random.default_rng(0)"
             raise TypeError(f"{self.name}: init's rng is {rng!r}, {expected}")
         with self._naming():
-            params = self.functions.init(rng, tuple(input_shape))
+            params = self.functions.init(rng, as_shape(input_shape))
+            if not isinstance(params, Mapping):
+                raise StructureError(f"init returned a {type(params).__name__}, expected a dict of parameters")
         return {entry: value for entry, value in params.items() if entry not in self.fixed}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the output's shape for inputs of this shape, both without the batch axis."""
         with self._naming():
-            return self.functions.output_shape(tuple(input_shape))
+            return self.functions.output_shape(as_shape(input_shape))
 
     def apply(self, params: Params, x: np.ndarray) -> np.ndarray:
         """Return the output for a batch, in inference."""
@@ -201,10 +210,13 @@ class Layer(Value):
         """Return the output for a batch in training, and the pullback."""
         try:
             whole = self._whole(params, x, self._trained)
-            y, pullback = self.functions.vjp(whole, x, key=key, wrt_x=wrt_x)
+            result = self.functions.vjp(whole, x, key=key, wrt_x=wrt_x)
         except LayerError as error:
             error.leave(layer=self.name)
             raise
+        if type(result) is not tuple or len(result) != 2 or not isinstance(result[0], np.ndarray):
+            raise wrong_result(self.name, "vjp", result, "a pair (y, pullback), y an array")
+        y, pullback = result
         shape, dtype, is_leaf = y.shape, y.dtype, not self.parts
 
         def checked(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
@@ -215,6 +227,8 @@ class Layer(Value):
             except LayerError as error:
                 error.leave(layer=self.name)
                 raise
+            if type(gradients) is not tuple or len(gradients) != 2:
+                raise wrong_result(self.name, "the pullback", gradients, "a pair (dparams, dx)")
             if not self.fixed:
                 return gradients
             dparams, dx = gradients
@@ -235,12 +249,14 @@ class Layer(Value):
             return params
         if type(x) not in ARRAYS:
             raise StructureError(f"x is {not_an_array(x)}")
+        if not x.ndim:
+            raise ShapeError("x is a single number, expected a batch (n, ...)")
         if params.keys() != names:
-            raise self._wrong_entries(params, names)
+            raise wrong_entries(params, names, self.fixed, self.moments, self.call is None and not self.parameters)
         whole = {**self.fixed, **params} if self.fixed else params
         dtype = self._dtype(x)
         for name, entry in whole.items():
-            if type(entry) not in ARRAYS or entry.dtype != (dtype or entry.dtype):
+            if type(entry) not in ARRAYS or (entry.dtype != dtype and (dtype or not is_taken(entry.dtype))):
                 raise wrong_entry(name, entry, x)
             dtype = entry.dtype
         return whole
@@ -256,23 +272,6 @@ class Layer(Value):
             raise StructureError(f"x is {x.dtype}, expected float32 or float64: {remedy}")
         return x.dtype
 
-    def _wrong_entries(self, params: Params, names: frozenset[str]) -> StructureError:
-        """Return what is wrong with the entries' names."""
-        for missing in sorted(names - params.keys()):
-            if missing in self.moments:
-                remedy = "inference needs the training data's: params = fnn.statistics(model, params, x)"
-                return StructureError(f"missing; {remedy}", (missing,))
-        for unknown in sorted(map(str, params.keys() - names)):
-            if unknown in self.fixed:
-                return StructureError("bound already: leave it out of the parameters", (unknown,))
-            if unknown in self.moments:
-                remedy = "train the parameters that they were added to"
-                return StructureError(f"statistics serve inference and are not trained: {remedy}", (unknown,))
-        nothing = "no parameters"
-        if self.call is None and not self.parameters:
-            nothing += ": Layer(..., parameters=) names those of a layer of your own"
-        return wrong_names(params, names, f"expected {', '.join(sorted(names)) or nothing}")
-
     @contextmanager
     def _naming(self) -> Iterator[None]:
         try:
@@ -287,13 +286,3 @@ def check_image(input_shape: Shape) -> None:
     if len(input_shape) != 3:
         remedy = ", without the batch axis: images.shape[1:]" if len(input_shape) == 4 else ""
         raise ShapeError(f"input is {input_shape}, expected images (height, width, channels){remedy}")
-
-
-def _check_keywords(name: str, vjp: Callable[..., Any]) -> None:
-    keywords = inspect.signature(vjp).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in keywords.values())
-    if not takes_any and not {"key", "wrt_x"} <= keywords.keys():
-        raise TypeError(
-            f"layer {name!r}: vjp takes ({', '.join(keywords)}), it must take "
-            "(params, x, *, key=None, wrt_x=True): composed layers are called with both keywords"
-        )

@@ -93,17 +93,19 @@ class Call:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments by name; those of `**parts` stand under the name `parts`."""
-        return dict(self.bound.arguments)
+        """The arguments by name, copied; those of `**parts` stand under the name `parts`."""
+        return {name: content.plain(value) for name, value in self.bound.arguments.items()}
 
-    def __call__(self, **changes: Any) -> Any:
-        """Return the constructor's value for the same arguments but for `changes`."""
-        args, keywords = self.bound.args, {**self.bound.kwargs, **changes}
-        kinds = [parameter.kind for parameter in self.bound.signature.parameters.values()]
-        if inspect.Parameter.VAR_POSITIONAL not in kinds:  # then a change may name any argument
-            keywords = {**dict(zip(self.bound.signature.parameters, args, strict=False)), **keywords}
-            args = ()
-        return self.constructor(*args, **keywords)
+    def __call__(self, /, **changes: Any) -> Any:
+        """Return the constructor's value for the same arguments but for `changes`; those of `*parts` as a tuple."""
+        arguments, parts = self.arguments, {}
+        for name, parameter in self.bound.signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                parts = arguments.pop(name)
+        for name in changes.keys() & arguments.keys() - parts.keys():
+            arguments[name] = changes.pop(name)
+        bound = inspect.BoundArguments(self.bound.signature, arguments)
+        return self.constructor(*bound.args, **{**bound.kwargs, **parts, **changes})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Call):
@@ -132,7 +134,7 @@ class Call:
                 yield from (f"{key}={content.show(child)}" for key, child in value.items())
             elif parameter.default is parameter.empty:
                 yield content.show(value)
-            elif not content.same(value, parameter.default):
+            elif not content.same(value, content.plain(parameter.default)):
                 yield f"{name}={content.show(value)}"
 
 
@@ -200,13 +202,17 @@ def is_constant(thing: object) -> bool:
 def _constructor(function: Callable[P, V], checks: Mapping[str, Check]) -> Callable[P, V]:
     signature = inspect.signature(function)
     name = function.__name__
+    for unknown in checks.keys() - signature.parameters.keys():
+        raise TypeError(
+            f"constructor: {name} has no argument {unknown} to check; it has {', '.join(signature.parameters)}"
+        )
 
     @wraps(function)
     def construct(*args: P.args, **kwargs: P.kwargs) -> V:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{name}: {error}; its arguments are {name}{signature}".split(" -> ")[0]) from None
+            raise TypeError(f"{name}: {error}; its arguments are {name}({_listed(signature)})") from None
         bound.apply_defaults()
         for key, argument in bound.arguments.items():
             check = checks.get(key)
@@ -222,6 +228,16 @@ def _constructor(function: Callable[P, V], checks: Mapping[str, Check]) -> Calla
 
     construct.__dict__["makes_values"] = True
     return construct
+
+
+def _listed(signature: inspect.Signature) -> str:
+    """Return the parameters as a call would print them: no annotations, functions by their names."""
+    shown = []
+    for parameter in signature.parameters.values():
+        bare = str(parameter.replace(annotation=parameter.empty, default=parameter.empty))
+        has_default = parameter.default is not parameter.empty
+        shown.append(f"{bare}={content.show(parameter.default)}" if has_default else bare)
+    return ", ".join(shown)
 
 
 def _remade(constructor: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ PACKAGE = Path(fnn.__file__).parent
 # Each may import those on the lines above its own, and what stands on its own line.
 LEVELS = [
     ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator", "dtypes", "files", "npz"),
-    ("value",),
+    ("value", "layer_checks"),
     ("layer", "optim"),
     ("loss", "initializers", "result"),
     ("layers", "losses"),

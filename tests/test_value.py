@@ -234,3 +234,54 @@ def test_a_value_pickles_into_another_process():
     value = models.lenet5(classes=7, activation=layers.relu)
     run = subprocess.run([sys.executable, "-c", text], input=pickle.dumps(value), capture_output=True, check=True)
     assert run.stdout.decode().strip() == "lenet5(classes=7, activation=relu)"
+
+
+@constructor
+def several(first: int, /, *rest: int, last: int = 0, **parts: int) -> fnn.Layer:
+    return layers.dense(3)
+
+
+def test_a_call_is_made_anew_whatever_the_kinds_of_its_arguments():
+    value = several(1, 2, 3, last=4, rest=5, self=6)
+    assert repr(value) == "several(1, 2, 3, last=4, rest=5, self=6)"
+    assert repr(value.call(first=7, last=0)) == "several(7, 2, 3, rest=5, self=6)"
+    assert repr(value.call(self=8, more=9)) == "several(1, 2, 3, last=4, rest=5, self=8, more=9)"
+    assert repr(several(1, 2).call(rest=(7, 8))) == "several(1, 7, 8)"
+    assert optim.chain(optim.trace(0.5)).call(transforms=()) == optim.chain()
+    with pytest.raises(TypeError, match="dense: got an unexpected keyword argument 'width'"):
+        layers.dense(3).call(width=4)
+
+
+@constructor
+def anything(value: object, sizes: object = [1, 2]) -> fnn.Layer:
+    return layers.dense(3)
+
+
+def test_values_are_equal_only_where_they_print_alike():
+    numbers = [1, 1.0, True, 0.0, -0.0, float("nan"), "1", (1,), (1.0,)]
+    values = [anything(number) for number in numbers]
+    for i, one in enumerate(values):
+        assert [one == other for other in values] == [i == j for j in range(len(values))]
+    same = anything(float("nan"))
+    assert same == values[5] == pickle.loads(pickle.dumps(same))
+    assert hash(same) == hash(values[5])
+    assert repr(anything(1, [1, 2])) == "anything(1)"
+
+
+def test_a_check_of_an_argument_that_does_not_exist_is_refused():
+    with pytest.raises(TypeError, match="constructor: mine has no argument unit to check; it has units"):
+
+        @constructor(unit=count)
+        def mine(units: int) -> fnn.Layer:
+            return layers.dense(units)
+
+
+def test_the_arguments_that_a_value_shows_are_copies():
+    bound = fnn.bind(layers.dense(3), {"w": np.ones((2, 3), np.float32)})
+    bound.call.arguments["fixed"].clear()
+    assert repr(bound) == "bind(dense(3), {'w': float32[2, 3]})"
+
+
+def test_a_bad_call_lists_the_arguments_as_a_call_would():
+    with pytest.raises(TypeError, match=r"its arguments are dense\(units, w_init=glorot_uniform, b_init=zeros\)$"):
+        layers.dense(3, unit=3)

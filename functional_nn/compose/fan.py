@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from functional_nn import keys
+from functional_nn.arguments import ARRAYS
 from functional_nn.compose.parts import Part, fold, named_parts
+from functional_nn.errors import unfit_cotangent
 from functional_nn.layer import Layer, Params, Pullback, Shape, ShapeError
 from functional_nn.value import constructor
 
@@ -78,11 +80,15 @@ def branch(**parts: Layer) -> Layer:
     ) -> tuple[np.ndarray, Pullback]:
         ys, fan_pullback = _fan_vjp(branches, params, x, key, wrt_x)
         ends = np.cumsum([y.shape[-1] for y in ys])
+        y = join(ys)
+        shape, dtype = y.shape, y.dtype
 
         def pullback(dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
+            if type(dy) not in ARRAYS or dy.shape != shape:
+                raise unfit_cotangent(dy, shape, dtype)
             return fan_pullback(np.split(dy, ends[:-1], axis=-1))
 
-        return join(ys), pullback
+        return y, pullback
 
     init = _fan_init(branches)
     return Layer("branch", init=init, output_shape=output_shape, apply=apply, vjp=vjp, parts=branches, combine=branch)

@@ -61,8 +61,10 @@ class Part(NamedTuple):
 
 
 def named_parts(combinator: str, parts: Mapping[str, Layer]) -> tuple[Part, ...]:
-    """Return the parts by name; raises `TypeError` for one that is no layer."""
+    """Return the parts by name; raises `TypeError` for one that is no layer, `ValueError` for a name with a dot."""
     for name, part in parts.items():
+        if not name or "." in name:  # paths join names by dots
+            raise ValueError(f"{combinator}: a part is called {name!r}, expected a name without dots")
         check_layer(f"{combinator}.{name}", part)
     return tuple(Part(name, part) for name, part in parts.items())
 

@@ -23,6 +23,7 @@ from functional_nn.layer import Layer, Params, Pullback, Shape, ShapeError
 from functional_nn.value import constructor
 
 EXAMPLES, MEMBERS = 0, -1  # axes of x (n, ..., groups, members)
+RUN = 256  # positions that float32 adds up one after the other; longer sums are made of sums of so many
 
 
 @constructor(epsilon=positive)
@@ -192,6 +193,9 @@ def _over_positions(*arrays: np.ndarray) -> np.ndarray:
     The first axis of positions is summed in long runs of memory, whatever its order; little is left for the others.
     """
     first = arrays[0]
+    if first.ndim > 3 and first.shape[1] > RUN:
+        runs = [_over_positions(*(array[:, i : i + RUN] for array in arrays)) for i in range(0, first.shape[1], RUN)]
+        return _total(np.concatenate(runs, axis=1), 1)
     if first.ndim == 3:
         return np.multiply(*arrays) if len(arrays) == 2 else first
     if len(arrays) == 2:

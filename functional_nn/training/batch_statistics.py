@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn.anatomy import Path, replace_leaves
+from functional_nn.arguments import count, optional
 from functional_nn.blas import one_blas_thread
+from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
+from functional_nn.training.evaluation import as_transform, check_batch
 from functional_nn.training.grad import BatchTransform
 
 __all__ = ["needs_statistics", "statistics"]
@@ -42,11 +45,15 @@ def statistics(
     `evaluate`. A model that needs no statistics gets its own params back. Raises `ValueError` for an empty x or a
     batch_size below 2 of vectors, whose variance is unknown.
     """
+    check_layer("statistics: model", model)
+    step = min(
+        count("statistics", "batch_size", batch_size), optional(count)("statistics", "chunk", chunk) or batch_size
+    )
+    if len(check_batch("statistics", "x", x)) == 0:
+        raise ValueError("statistics: x holds no example, expected at least one")
+    prepare = as_transform("statistics", transform)
     if not needs_statistics(model):
         return params
-    step = min(batch_size, chunk or batch_size)
-    if len(x) == 0 or step < 1:
-        raise ValueError(f"statistics: {len(x)} examples in batches of {step}, expected at least one in each")
     moments: dict[Path, list[Moments]] = {}
 
     def noting(path: Path, leaf: Layer) -> Layer:
@@ -60,7 +67,7 @@ def statistics(
     with one_blas_thread():
         for start in range(0, len(x), step):
             batch = x[start : start + step]
-            model.apply(params, batch if transform is None else transform(batch, None))
+            model.apply(params, prepare(batch, None))
     for path, batches in moments.items():
         params = _changed(params, path, partial(_with, more=_population(batches)))
     return params

@@ -10,7 +10,7 @@ import numpy as np
 
 from functional_nn import tree
 from functional_nn.anatomy import leaf_layers
-from functional_nn.arguments import array, count
+from functional_nn.arguments import array, count, optional
 from functional_nn.layer import Layer, Params, Shape
 from functional_nn.loss import Loss, check_loss
 from functional_nn.optim import Transform
@@ -33,11 +33,15 @@ def check_run(
     loss: Loss,
     epochs: int,
     batch_size: int,
+    chunk: int | None,
+    workers: int | None,
     transform: BatchTransform,
 ) -> None:
     """Run one example of each split through the model, and all its targets through the loss, block by block."""
-    count("fit", "epochs", epochs)
-    count("fit", "batch_size", batch_size)
+    for argument, number in (("epochs", epochs), ("batch_size", batch_size)):
+        count("fit", argument, number)
+    for argument, choice in (("chunk", chunk), ("workers", workers)):
+        optional(count)("fit", argument, choice)
     if not isinstance(model, Layer):
         raise TypeError(f"fit: model is {model!r}, expected a Layer")
     check_loss("fit", loss)
@@ -48,7 +52,7 @@ def check_run(
         first = transform(x[:1], None)
         outputs, _ = model.vjp(params, first, key=0, wrt_x=False)
         _check_targets(loss, outputs, targets)
-    _check_batch_norm(model, first.shape[1:], min(batch_size, len(data[0])))
+    _check_batch_norm(model, first.shape[1:], min(batch_size, chunk or batch_size, len(data[0])))
 
 
 def as_callbacks(callback: Any) -> tuple[Callable[[FitResult], bool | None], ...]:

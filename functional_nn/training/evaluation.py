@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from functional_nn import keys
-from functional_nn.arguments import array
+from functional_nn.arguments import array, count, optional
 from functional_nn.blas import one_blas_thread
+from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss, check_loss
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
 from functional_nn.training.parallel import in_order
 
-__all__ = ["as_it_is", "count_hits", "evaluate", "predict"]
+__all__ = ["as_transform", "check_batch", "count_hits", "evaluate", "predict"]
 
 PREDICTED_AT_ONCE = 1024
 
@@ -32,10 +34,11 @@ def predict(
 
     `transform(x, None)` makes a chunk's input. Raises `TypeError` for an x that is no array.
     """
-    if array("predict", "x", x).ndim == 0:
-        raise ValueError("predict: x is a single number, expected a batch (n, ...)")
+    check_layer("predict: model", model)
+    check_batch("predict", "x", x)
+    workers = optional(count)("predict", "workers", workers)
     with one_blas_thread():
-        return _predicted(model, params, x, transform or as_it_is, workers)
+        return _predicted(model, params, x, as_transform("predict", transform), workers)
 
 
 def evaluate(
@@ -53,7 +56,7 @@ def evaluate(
     Raises `TypeError` for what is no array or no loss, `ValueError` for lengths that differ.
     """
     check_loss("evaluate", loss)
-    if len(array("evaluate", "x", x)) != len(array("evaluate", "targets", targets)):
+    if len(check_batch("evaluate", "x", x)) != len(check_batch("evaluate", "targets", targets)):
         raise ValueError(f"evaluate: {len(x)} inputs and {len(targets)} targets, expected as many")
     outputs = predict(model, params, x, transform=transform, workers=workers)
     return {"loss": loss.apply(outputs, targets), "accuracy": count_hits(loss, outputs, targets) / len(x)}
@@ -64,13 +67,27 @@ def count_hits(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
     return math.nan if loss.hits is None else float(loss.hits(outputs, targets).sum())
 
 
+def check_batch(function: str, name: str, x: Any) -> np.ndarray:
+    """Return x; raise `TypeError` unless it is an array, `ValueError` where it has no batch axis."""
+    if array(function, name, x).ndim == 0:
+        raise ValueError(f"{function}: {name} is a single number, expected a batch (n, ...)")
+    return x
+
+
+def as_transform(function: str, transform: Any) -> BatchTransform:
+    """Return the transform, which leaves a batch as it is where none is given; raise `TypeError` for another kind."""
+    if transform is not None and not callable(transform):
+        raise TypeError(f"{function}: transform is {transform!r}, expected a function (x, key) -> x")
+    return as_it_is if transform is None else transform
+
+
 def as_it_is(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
     """Return x: the transform where none is given."""
     return x
 
 
 def _predicted(model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None) -> np.ndarray:
-    input_shape = prepare(x[:1], None).shape[1:]
+    input_shape = check_batch("predict", "what transform returns", prepare(x[:1], None)).shape[1:]
     chunk = min(chunk_size(model, params, len(x), input_shape, MOST_PREDICTED), PREDICTED_AT_ONCE)
     if len(x) <= chunk:
         return model.apply(params, prepare(x, None))

@@ -17,7 +17,7 @@ from functional_nn.optim import Transform, apply_updates
 from functional_nn.result import FitResult
 from functional_nn.training.batch_statistics import statistics
 from functional_nn.training.checks import as_callbacks, check_run, describe_divergence, first_result
-from functional_nn.training.evaluation import as_it_is, count_hits, evaluate
+from functional_nn.training.evaluation import as_transform, count_hits, evaluate
 from functional_nn.training.grad import BatchTransform, GradFunction, ValueAndGrad, data_parallel
 from functional_nn.training.progress import Progress, progress_of
 
@@ -89,7 +89,7 @@ def fit(
     and `Interrupted`, a `KeyboardInterrupt`, on Ctrl-C; both have the `.result` of what was learned before. Before any
     training, raises `ValueError` or `TypeError` for what does not fit the model and the loss.
     """
-    transform, callbacks = transform or as_it_is, as_callbacks(callback)
+    transform, callbacks = as_transform("fit", transform), as_callbacks(callback)
     run = _Run(model, data, validation, loss, optimizer, batch_size, transform, workers, chunk, seed)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a DivergenceError
         result = first_result(params, resume, optimizer)
@@ -100,7 +100,9 @@ def fit(
             validation,
             loss=loss,
             epochs=epochs,
-            batch_size=min(batch_size, chunk or batch_size),
+            batch_size=batch_size,
+            chunk=chunk,
+            workers=workers,
             transform=transform,
         )
         done, steps = len(result.history), -(-len(data[0]) // batch_size)

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from functional_nn import keys, tree
+from functional_nn.arguments import array, count, flag, optional
 from functional_nn.blas import one_blas_thread
+from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params, Shape
-from functional_nn.loss import Loss
+from functional_nn.loss import Loss, check_loss
 from functional_nn.training.chunks import training_chunk_size
 from functional_nn.training.parallel import in_order
 
@@ -62,9 +64,12 @@ class ValueAndGrad:
 def value_and_grad(model: Layer, loss: Loss, outputs: bool = False) -> ValueAndGrad:
     """Return the function (params, x, targets, *, key=None) -> (value, grads), the mean loss and its gradient.
 
-    With `outputs`, it returns ((value, outputs), grads). `grads` has exactly the tree of `params`.
+    With `outputs`, it returns ((value, outputs), grads). `grads` has exactly the tree of `params`. Raises `TypeError`
+    for what is no layer or no loss.
     """
-    return ValueAndGrad(model, loss, outputs)
+    check_layer("value_and_grad: model", model)
+    check_loss("value_and_grad", loss)
+    return ValueAndGrad(model, loss, flag("value_and_grad", "outputs", outputs))
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,11 @@ class DataParallel:
     def __post_init__(self) -> None:
         """Raise `ValueError` for a chunk or a number of workers below 1, or no way to choose the chunk."""
         for name, value in (("workers", self.workers), ("chunk", self.chunk)):
-            if value is not None and value < 1:
-                raise ValueError(f"data_parallel: {name} is {value}, expected at least 1 or None")
+            optional(count)("data_parallel", name, value)
+        if not callable(self.grad_fn):
+            raise TypeError(
+                f"data_parallel: grad_fn is {self.grad_fn!r}, expected a function as value_and_grad returns it"
+            )
         if self.chunk is None and not isinstance(self.grad_fn, ValueAndGrad):
             raise ValueError("data_parallel: grad_fn shows no model to choose chunks by; give chunk=")
 
@@ -88,6 +96,9 @@ class DataParallel:
         self, params: Params, x: np.ndarray, targets: np.ndarray, *, key: keys.Key | None = None
     ) -> tuple[Any, Params]:
         """Return what `grad_fn` returns for the whole batch."""
+        for name, batch in (("x", x), ("targets", targets)):
+            if array("data_parallel", name, batch).ndim == 0:
+                raise ValueError(f"data_parallel: {name} is a single number, expected a batch (n, ...)")
         if len(targets) != len(x):
             raise ValueError(f"data_parallel: x has {len(x)} examples, targets {len(targets)}")
         with one_blas_thread():

@@ -134,3 +134,10 @@ def test_silu_is_the_identity_for_large_inputs(dtype):
 @pytest.mark.parametrize("name", ALL)
 def test_not_a_number_is_passed_on(name):
     assert np.isnan(ALL[name].apply({}, np.array([np.nan]))).all()
+
+
+def test_gelu_keeps_its_digits_far_out_in_float32():
+    x = np.array([-5.1000094, -7.0, -9.0], np.float32)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(layers.gelu.apply({}, x), layers.gelu.apply({}, exact), rtol=2e-5)
+    np.testing.assert_allclose(derivative(layers.gelu, x), derivative(layers.gelu, exact), rtol=2e-5)

@@ -168,7 +168,7 @@ def test_uint8_images_need_a_transform_and_the_error_says_which():
             {"train": (X[:, :3], LABELS)},
             "two_layer_perceptron.hidden: x has 3 features, w has shape (4, 8), expected (3, 8)",
         ),
-        ({"workers": 0}, "data_parallel: workers is 0, expected at least 1 or None"),
+        ({"workers": 0}, "fit: workers is 0, expected an int of at least 1"),
     ],
 )
 def test_bad_input_is_refused_before_any_training(options, message):

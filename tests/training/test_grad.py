@@ -77,7 +77,7 @@ def test_an_error_in_a_chunk_reaches_the_caller_with_its_path():
 
 def test_bad_arguments_are_refused():
     for argument in ("workers", "chunk"):
-        with refused(ValueError, f"data_parallel: {argument} is 0, expected at least 1 or None"):
+        with refused(ValueError, f"data_parallel: {argument} is 0, expected an int of at least 1"):
             fnn.data_parallel(STEP, **{argument: 0})
     with refused(ValueError, "data_parallel: grad_fn shows no model to choose chunks by; give chunk="):
         fnn.data_parallel(lambda params, x, targets, key=None: None)
