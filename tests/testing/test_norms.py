@@ -7,6 +7,7 @@ from functional_nn import layers, models, residual, serial, tree
 from functional_nn.testing import GradientError, check_vjp
 
 NORM = layers.batch_norm()
+THRICE = serial(n=layers.layer_norm(), r=residual(serial(first=NORM, second=NORM, third=NORM, a=layers.tanh)))
 
 
 def drawn(model, shape, rng, *, noise=0.1, dtype=np.float64):
@@ -40,6 +41,35 @@ def test_norms_of_what_another_norm_made_constant_pass(features, dtype):
         rng = np.random.default_rng(seed)
         x = rng.standard_normal((2, features)).astype(dtype)
         check_vjp(model, drawn(model, (features,), rng, dtype=dtype), x, key=0, seed=seed)
+
+
+def test_a_gradient_added_to_larger_ones_that_cancel_passes():
+    """The shortcut's gradient is rounded to the last digit of the body's, 3e7 times as large, whose sum is 0.
+
+    Moving the inputs does not change that rounding, so that it looked like a wrong derivative.
+    """
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        check_vjp(THRICE, drawn(THRICE, (1,), rng), rng.standard_normal((3, 1)), key=0, seed=seed)
+
+
+@pytest.mark.parametrize("size", [1e-7, 1e-3])
+def test_a_wrong_gradient_added_to_larger_ones_that_cancel_is_found(size):
+    def vjp(params, x, *, key=None, wrt_x=True):
+        y, pullback = THRICE.vjp(params, x, key=key, wrt_x=wrt_x)
+
+        def pull(dy):
+            dparams, dx = pullback(dy)
+            return {**dparams, "n": {**dparams["n"], "b": dparams["n"]["b"] * (1.0 + size)}}, dx
+
+        return y, pull
+
+    wrong = THRICE.replace(vjp=vjp)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        with pytest.raises(GradientError) as caught:
+            check_vjp(wrong, drawn(THRICE, (1,), rng), rng.standard_normal((3, 1)), key=0, seed=seed)
+        assert (caught.value.verdict, caught.value.path) == ("wrong derivative", "serial.n.b")
 
 
 @pytest.mark.parametrize("size", [1e-6, 1.0])
