@@ -51,6 +51,11 @@ class Loss(Value):
     ) -> None:
         self.__dict__.update(name=name, hits=hits, weight=weight, scores=scores, _apply=apply, _vjp=vjp)
 
+    def __call__(self, *args: object, **kwargs: object) -> None:
+        """Raise `TypeError`: a loss is a value, not a function."""
+        use = f"{self.name}.apply(outputs, targets) for its value; as an argument write it without parentheses"
+        raise TypeError(f"{self.name} is a loss and cannot be called: {use}")
+
     def replace(self, **changes: Any) -> Loss:
         """Return a loss of the same functions but for `changes`, named as those of `Loss(...)`."""
         facts = {"name": self.name, "hits": self.hits, "weight": self.weight, "scores": self.scores}
@@ -70,6 +75,8 @@ class Loss(Value):
         for what, array in (("outputs", outputs), ("targets", targets)):
             if type(array) not in ARRAYS:
                 raise TypeError(f"{self.name}: {what} are {not_an_array(array)}")
+            if array.ndim == 0:
+                raise ValueError(f"{self.name}: {what} are a single number, expected a batch (n, ...)")
         if outputs.dtype not in FLOATS:
             raise TypeError(f"{self.name}: outputs are {outputs.dtype}, expected float32 or float64")
         if outputs.size == 0:

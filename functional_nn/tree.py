@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from functional_nn.arguments import ARRAYS, not_an_array
+
 __all__ = [
     "allclose",
     "cast",
@@ -200,9 +202,9 @@ def _map_arrays(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree
             if type(other) is not dict or other.keys() != node.keys():
                 raise _Mismatch
         return {key: _map_arrays(f, node[key], [other[key] for other in rest]) for key in sorted(node)}
-    if isinstance(node, np.ndarray):
+    if type(node) in ARRAYS:
         for other in rest:
-            if other.shape != node.shape or other.dtype != node.dtype:
+            if type(other) not in ARRAYS or other.shape != node.shape or other.dtype != node.dtype:
                 raise _Mismatch
         result = f(node, *rest)
         return result if type(result) is np.ndarray else np.asarray(result)
@@ -228,12 +230,12 @@ def _check_alike(node: Tree, other: Tree, path: Path) -> None:
 def _check_arrays(tree: Tree, rest: Sequence[Tree]) -> None:
     """Raise `TypeError` at the first place where the trees do not hold arrays of one shape and one dtype."""
     for path, leaf in items(tree):
-        if not isinstance(leaf, np.ndarray):
-            raise TypeError(f"{path or 'the root'} is a {type(leaf).__name__}, expected a NumPy array")
+        if type(leaf) not in ARRAYS:
+            raise TypeError(f"{path or 'the root'} is {not_an_array(leaf)}")
     for other in rest:
         _check_alike(tree, other, ())
         for (path, a), (_, b) in zip(items(tree), items(other), strict=True):
-            if not isinstance(b, np.ndarray):
+            if type(b) not in ARRAYS:
                 raise TypeError(f"{path or 'the root'} is an array in one tree and a {type(b).__name__} in another")
             if a.shape != b.shape or a.dtype != b.dtype:
                 one, two = (f"{array.dtype} of shape {array.shape}" for array in (a, b))

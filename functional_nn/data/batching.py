@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from functional_nn import keys
+from functional_nn.arguments import ARRAYS, count, not_an_array
 
 __all__ = ["batches", "one_hot"]
 
@@ -39,8 +40,7 @@ def one_hot(labels: np.ndarray, classes: int, dtype: npt.DTypeLike = np.float32)
         raise ValueError(f"one_hot: labels have shape {labels.shape}, expected (n,)")
     if labels.dtype.kind not in "iu" and labels.size:
         raise TypeError(f"one_hot: labels are {labels.dtype}, expected integers")
-    if classes < 1:
-        raise ValueError(f"one_hot: classes={classes}, expected at least 1")
+    classes = count("one_hot", "classes", classes)
     outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if outside.size:
         i = outside[0]
@@ -52,8 +52,10 @@ def one_hot(labels: np.ndarray, classes: int, dtype: npt.DTypeLike = np.float32)
 
 def _check_batches(x: np.ndarray, y: np.ndarray, batch_size: int, drop_last: bool) -> None:
     for name, array in (("x", x), ("y", y)):
-        if not isinstance(array, np.ndarray) or array.ndim == 0:
-            raise TypeError(f"batches: {name} is {type(array).__name__}, expected an array (n, ...)")
+        if type(array) not in ARRAYS:
+            raise TypeError(f"batches: {name} is {not_an_array(array)}")
+        if array.ndim == 0:
+            raise TypeError(f"batches: {name} is a single number, expected an array (n, ...)")
     if len(x) != len(y):
         raise ValueError(f"batches: x has {len(x)} examples, y has {len(y)}; they must be as many")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:

@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from functional_nn import keys
 from functional_nn.arguments import array, count, finite, not_negative
-from functional_nn.value import Value, constructor
+from functional_nn.value import Value, constructor, is_constructor
 
 __all__ = ["BatchTransform", "chain", "random_flip", "random_shift", "standardize", "standardize_by"]
 
@@ -84,7 +84,8 @@ def standardize_by(mean: tuple[float, ...], std: tuple[float, ...]) -> BatchTran
         raise ValueError(f"standardize_by: {channels} means, {len(std)} deviations; expected one a channel")
     scale = 1.0 / np.where(np.asarray(std) > 0.0, std, 1.0)
     shift = -np.asarray(mean) * scale
-    is_far = bool((np.abs(shift) > 1e3).any())  # float32 loses the digits beside so large a mean
+    # float32 loses the digits beside so large a mean, and cannot hold what is so small or so large
+    is_far = bool((np.abs(shift) > 1e3).any() or (scale > 1e30).any() or (scale < 1e-30).any())
 
     def standardized(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
         _check_real("standardize", "x", x)
@@ -148,7 +149,16 @@ def random_flip() -> BatchTransform:
     return BatchTransform(flipped)
 
 
-@constructor
+def _functions(constructor: str, name: str, value: tuple[Any, ...]) -> tuple[Function, ...]:
+    for i, function in enumerate(value):
+        if not callable(function) or is_constructor(function):
+            hint = ": call it to make one" if callable(function) else ""
+            shown = getattr(function, "__name__", None) or repr(function)
+            raise TypeError(f"{constructor}: {name}[{i}] is {shown}, expected a function (x, key) -> x{hint}")
+    return value
+
+
+@constructor(transforms=_functions)
 def chain(*transforms: Function) -> BatchTransform:
     """Return the transform that applies `transforms` from left to right, each with the key folded by its position."""
 
@@ -177,5 +187,5 @@ def _check_real(function: str, name: str, x: np.ndarray) -> None:
 
 
 def _check_images(name: str, x: np.ndarray) -> None:
-    if x.ndim != 4:
+    if array(name, "x", x).ndim != 4:
         raise ValueError(f"{name}: x has shape {x.shape}, expected images (n, height, width, channels)")

@@ -54,6 +54,15 @@ def transformation(constructor: str, name: str, value: Any) -> Transform:
     return value
 
 
+def expect_state(function: str, state: Any, kind: type) -> None:
+    """Raise `TypeError` unless the state is of the transformation's own kind."""
+    if type(state) is not kind:
+        raise TypeError(
+            f"{function}: the state is a {type(state).__name__}, expected {kind.__name__}: "
+            "pass the state that this optimizer's init or update returned"
+        )
+
+
 class EmptyState(NamedTuple):
     """The state of a transformation that remembers nothing."""
 
@@ -77,6 +86,7 @@ def trace(decay: float, nesterov: bool = False) -> Transform:
         return TraceState(tree.zeros_like(params))
 
     def update(grads: Tree, state: TraceState, params: Tree) -> tuple[Tree, TraceState]:
+        expect_state("trace", state, TraceState)
         velocity = tree.map_arrays(lambda v, g: times_plus(decay, v, g), state.velocity, grads)
         updates = tree.map_arrays(lambda v, g: times_plus(decay, v, g), velocity, grads) if nesterov else velocity
         return updates, TraceState(velocity)
@@ -100,6 +110,7 @@ def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Tran
         return AdamState(0, tree.zeros_like(params), tree.zeros_like(params))
 
     def update(grads: Tree, state: AdamState, params: Tree) -> tuple[Tree, AdamState]:
+        expect_state("scale_by_adam", state, AdamState)
         step = state.step + 1
         mean = tree.map_arrays(lambda m, g: times_plus(b1, m, (1.0 - b1) * g), state.mean, grads)
         square = tree.map_arrays(lambda v, g: times_plus(b2, v, (1.0 - b2) * g * g), state.square, grads)
@@ -131,6 +142,7 @@ def scale_by_rms(decay: float = 0.99, eps: float = 1e-8) -> Transform:
     """Return updates g / (sqrt(v) + eps), v <- decay v + (1 - decay) g^2 (Tieleman and Hinton 2012, lecture 6e)."""
 
     def update(grads: Tree, state: SquaresState, params: Tree) -> tuple[Tree, SquaresState]:
+        expect_state("scale_by_rms", state, SquaresState)
         squares = tree.map_arrays(lambda v, g: times_plus(decay, v, (1.0 - decay) * g * g), state.squares, grads)
         return tree.map_arrays(lambda g, v: g / (np.sqrt(v) + eps), grads, squares), SquaresState(squares)
 
@@ -142,6 +154,7 @@ def scale_by_adagrad(eps: float = 1e-10) -> Transform:
     """Return updates g / (sqrt(s) + eps), s <- s + g^2 (Duchi et al. 2011, section 1.1, the diagonal form)."""
 
     def update(grads: Tree, state: SquaresState, params: Tree) -> tuple[Tree, SquaresState]:
+        expect_state("scale_by_adagrad", state, SquaresState)
         squares = tree.map_arrays(lambda s, g: s + g * g, state.squares, grads)
         return tree.map_arrays(lambda g, s: g / (np.sqrt(s) + eps), grads, squares), SquaresState(squares)
 
@@ -155,7 +168,7 @@ def add_decayed_weights(rate: float) -> Transform:
     def update(grads: Tree, state: EmptyState, params: Tree) -> tuple[Tree, EmptyState]:
         return tree.map_arrays(lambda p, g: times_plus(rate, p, g), params, grads), state
 
-    return _stateless(update)
+    return _stateless("add_decayed_weights", update)
 
 
 @constructor(limit=positive)
@@ -171,7 +184,7 @@ def clip_by_global_norm(limit: float) -> Transform:
             return grads, state
         return tree.map_arrays(lambda g: (limit / norm) * g, grads), state
 
-    return _stateless(update)
+    return _stateless("clip_by_global_norm", update)
 
 
 class ScheduleState(NamedTuple):
@@ -189,12 +202,16 @@ def rate_or_schedule(constructor: str, name: str, value: Any) -> float | Schedul
 def scale_by_learning_rate(rate: float | Schedule) -> Transform:
     """Return updates -rate u; a schedule is called with the number of updates before this one."""
     if not callable(rate):
-        return _stateless(lambda grads, state, params: (tree.map_arrays(lambda g: -rate * g, grads), state))
+        return _stateless(
+            "scale_by_learning_rate",
+            lambda grads, state, params: (tree.map_arrays(lambda g: -rate * g, grads), state),
+        )
 
     def init(params: Tree) -> ScheduleState:
         return ScheduleState(0)
 
     def update(grads: Tree, state: ScheduleState, params: Tree) -> tuple[Tree, ScheduleState]:
+        expect_state("scale_by_learning_rate", state, ScheduleState)
         step_rate = float(rate(state.step))
         return tree.map_arrays(lambda g: -step_rate * g, grads), ScheduleState(state.step + 1)
 
@@ -235,8 +252,12 @@ def times_plus(factor: float, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return result
 
 
-def _stateless(update: Callable[[Tree, EmptyState, Tree], tuple[Tree, EmptyState]]) -> Transform:
+def _stateless(function: str, update: Callable[[Tree, EmptyState, Tree], tuple[Tree, EmptyState]]) -> Transform:
     def init(params: Tree) -> EmptyState:
         return EmptyState()
 
-    return Transform(init, update)
+    def checked(grads: Tree, state: EmptyState, params: Tree) -> tuple[Tree, EmptyState]:
+        expect_state(function, state, EmptyState)
+        return update(grads, state, params)
+
+    return Transform(init, checked)

@@ -9,7 +9,7 @@ import numpy as np
 
 from functional_nn import tree
 from functional_nn.arguments import count, fraction
-from functional_nn.optim.transforms import State, Transform, Tree, times_plus, transformation
+from functional_nn.optim.transforms import State, Transform, Tree, expect_state, times_plus, transformation
 from functional_nn.value import constructor
 
 __all__ = ["accumulate", "masked", "parameter_average"]
@@ -68,6 +68,7 @@ def accumulate(transform: Transform, steps: int) -> Transform:
         return AccumulateState(0, tree.zeros_like(params), transform.init(params))
 
     def update(grads: Tree, state: AccumulateState, params: Tree) -> tuple[Tree, AccumulateState]:
+        expect_state("accumulate", state, AccumulateState)
         seen = state.seen + 1
         mean = tree.map_arrays(lambda m, g: m + (g - m) * (1.0 / seen), state.mean, grads)
         if seen < steps:
@@ -97,6 +98,7 @@ def parameter_average(decay: float) -> Transform:
         return AverageState(tree.map_arrays(np.copy, params))
 
     def update(grads: Tree, state: AverageState, params: Tree) -> tuple[Tree, AverageState]:
+        expect_state("parameter_average", state, AverageState)
         after = tree.map_arrays(np.add, params, grads)
         average = tree.map_arrays(lambda a, p: times_plus(decay, a, (1.0 - decay) * p), state.average, after)
         return grads, AverageState(average)

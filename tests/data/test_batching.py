@@ -84,7 +84,7 @@ def test_a_bad_key_and_a_list_raise_at_the_call() -> None:
     x, y = examples(4)
     with pytest.raises(ValueError, match="key"):
         batches(x, y, 2, -1)
-    with pytest.raises(TypeError, match="y is list"):
+    with pytest.raises(TypeError, match="batches: y is a list, expected a NumPy array"):
         batches(x, list(y), 2, 0)  # type: ignore[arg-type]
 
 
@@ -113,5 +113,5 @@ def test_one_hot_refuses_what_is_no_label() -> None:
         one_hot(np.array([0.0, 1.0]), 2)
     with pytest.raises(ValueError, match=r"\(2, 1\)"):
         one_hot(np.array([[0], [1]]), 2)
-    with pytest.raises(ValueError, match="classes=0"):
+    with pytest.raises(ValueError, match="one_hot: classes is 0, expected an int of at least 1"):
         one_hot(np.array([], np.int64), 0)
