@@ -53,12 +53,13 @@ def leaf_layers(model: Layer, input_shape: Shape) -> tuple[Leaf, ...]:
 
 def leaf_params(leaf: Leaf, params: Params) -> Params:
     """Return the leaf's own entry of the model's parameters, with what `bind` fixed of it and what `tie` shares."""
-    entry, layer = params, leaf.model
+    entry: Any = params
+    layer = leaf.model
     for name in leaf.path:
-        entry = filled(entry, layer.ties).get(name, {})
-        entry = entry if isinstance(entry, Mapping) else {}  # the layers refuse what is no dict
+        entry = filled(dict(entry), layer.ties).get(name) if isinstance(entry, Mapping) else None
         layer = dict(layer.parts)[name]
-    return {**leaf.layer.fixed, **entry}
+    own = entry if isinstance(entry, Mapping) else {}  # the layers refuse what is no dict
+    return {**leaf.layer.fixed, **own}
 
 
 def multiply_adds(leaf: Leaf, params: Params) -> int:
