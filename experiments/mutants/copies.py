@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 
 import functional_nn
-from experiments.mutants.subjects import Library
+from experiments.mutants.cases import Library
 
 COPIED = ("layers", "compose", "losses")
 Place = tuple[str, int]  # a module's name and the line where a function begins

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.mutants.cases import Arrays, Case, Library
 from experiments.mutants.copies import Place, functions_run, library_copy, unwritten_memory
 from experiments.mutants.results import MISTAKES, mistaken
 from experiments.mutants.source import Mutant, changed, mutants
-from experiments.mutants.subjects import Arrays, Case, Library, draw_case
+from experiments.mutants.subjects import draw_case
 from functional_nn import keys
 from functional_nn.testing import GradientError
 

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
-from experiments.mutants.subjects import SUBJECTS, Library, draw_case
+from experiments.mutants.cases import Library
+from experiments.mutants.subjects import SUBJECTS, draw_case
 from functional_nn import compose, keys, layers, losses
 from functional_nn.testing import GradientError, check_vjp, strategies
 

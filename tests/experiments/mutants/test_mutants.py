@@ -12,7 +12,7 @@ pytest.importorskip("joblib")
 
 import functional_nn as fnn
 from experiments.mutants import __main__ as mutants
-from experiments.mutants import copies, judge, right, source, subjects
+from experiments.mutants import cases, copies, judge, right, source, subjects
 from experiments.mutants.judge import Fate
 from functional_nn import layers, losses
 
@@ -140,7 +140,7 @@ def test_the_fate_of_a_mutant_is_told_without_the_checker(change, fate):
 
 
 def test_what_a_blind_checker_lets_pass_has_survived(monkeypatch):
-    monkeypatch.setattr(subjects, "check_vjp", lambda *arguments, **keywords: None)
+    monkeypatch.setattr(cases, "check_vjp", lambda *arguments, **keywords: None)
     assert fates("tanh", altered(lambda y, dx: (y, None if dx is None else 1.01 * dx))) is Fate.SURVIVED
 
 
