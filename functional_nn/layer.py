@@ -227,8 +227,6 @@ class Layer(Value):
             except LayerError as error:
                 error.leave(layer=self.name)
                 raise
-            if type(gradients) is not tuple or len(gradients) != 2:
-                raise wrong_result(self.name, "the pullback", gradients, "a pair (dparams, dx)")
             if not self.fixed:
                 return gradients
             dparams, dx = gradients

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn import keys
+from functional_nn.errors import wrong_result
 from functional_nn.layer import NO_PARAMS, Layer, LayerError, Params, Pullback, Shape
 
 __all__ = ["Part", "check_layer", "fold", "named_parts"]
@@ -54,7 +55,10 @@ class Part(NamedTuple):
     def pull(self, pullback: Pullback, dy: np.ndarray) -> tuple[Params, np.ndarray | None]:
         """Return `pullback(dy)`, the part's own pullback."""
         try:
-            return pullback(dy)
+            gradients = pullback(dy)
+            if type(gradients) is not tuple or len(gradients) != 2:
+                raise wrong_result(self.layer.name, "the pullback", gradients, "a pair (dparams, dx)")
+            return gradients
         except LayerError as error:
             error.leave(part=self.name)
             raise

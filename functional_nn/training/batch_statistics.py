@@ -50,7 +50,7 @@ def statistics(
         count("statistics", "batch_size", batch_size), optional(count)("statistics", "chunk", chunk) or batch_size
     )
     if len(check_batch("statistics", "x", x)) == 0:
-        raise ValueError("statistics: x holds no example, expected at least one")
+        raise ValueError("statistics: x has 0 examples, expected at least one")
     prepare = as_transform("statistics", transform)
     if not needs_statistics(model):
         return params

@@ -41,7 +41,7 @@ CASES = [
     (lambda: fnn.statistics(5, PARAMS, X), "statistics: model: expected a Layer, got 5"),
     (lambda: fnn.statistics(MODEL, PARAMS, None), "statistics: x is a NoneType, expected a NumPy array"),
     (lambda: fnn.statistics(MODEL, PARAMS, NUMBER), f"statistics: x {SINGLE}"),
-    (lambda: fnn.statistics(MODEL, PARAMS, X[:0]), "statistics: x holds no example, expected at least one"),
+    (lambda: fnn.statistics(MODEL, PARAMS, X[:0]), "statistics: x has 0 examples, expected at least one"),
     (lambda: fnn.statistics(MODEL, PARAMS, X, batch_size=2.5), f"statistics: batch_size is 2.5, {WHOLE}"),
     (lambda: fnn.statistics(MODEL, PARAMS, X, chunk=0), f"statistics: chunk is 0, {WHOLE}"),
     (lambda: fnn.statistics(MODEL, PARAMS, X, transform=5), "statistics: transform is 5, expected a function"),
