@@ -11,7 +11,7 @@ the point leaves much of that rounding as it is. A pullback is linear, so the co
 close to 1, and the gradient divided by it: a wrong derivative stays as it is, and the rounding of dy is drawn anew.
 
 A pullback that rounds dy to float32 is wrong, although another factor changes its error too. There the error depends on
-the cotangent alone, and terms that cancel change it at some of the points: so each factor is used at two points.
+the cotangent alone, while the rounding of terms that cancel changes between points. So each factor is used at two.
 """
 
 from __future__ import annotations
@@ -93,12 +93,12 @@ def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method, p
             moved = [np.asarray(z + NUDGE * spread_signs(rng, z.shape) * natural_scale(z)) for z in case.problem.point]
             slopes.append(within_domain(partial(_slopes, failure, moved, factor, method), (np.nan, np.nan)))
     measured, claimed = np.array(slopes).T
-    pairs = (measured - claimed)[1:].reshape(-1, 2)
+    error, pairs = float(measured[0] - claimed[0]), (measured - claimed)[1:].reshape(-1, 2)
     unit = float((np.abs(failure.v) / natural_scale(case.problem.point[failure.leaf])).max())
     terms = [norm(g * natural_scale(z)) for g, z in zip(case.gradients, case.problem.point, strict=True) if z.size]
     return Nearby(
         failure,
-        error=float(measured[0] - claimed[0]),
+        error=error if math.isfinite(error) else failure.finding.error,
         pairs=pairs[np.isfinite(pairs).all(axis=1)],
         largest=float(max(np.nanmax(np.abs(measured)), np.nanmax(np.abs(claimed)))),
         outputs=unit * _size_of_changed_outputs(failure, 1.0 / unit),
