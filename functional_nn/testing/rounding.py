@@ -7,12 +7,16 @@ few hundred units in the last place: a wrong derivative is wrong there by the sa
 
 The cotangent must differ too, and by more. Where a pullback adds dy to terms that are 1e7 times as large and cancel
 later, as at a residual around three batch norms of constants, dy is rounded to the last digit of those terms. Moving
-the point changes nothing of that. A pullback is linear, so the cotangent is multiplied by a random factor close to 1,
-and the gradient divided by it: this leaves a wrong derivative as it is, and draws the rounding of dy anew.
+the point leaves much of that rounding as it is. A pullback is linear, so the cotangent is multiplied by a random factor
+close to 1, and the gradient divided by it: a wrong derivative stays as it is, and the rounding of dy is drawn anew.
+
+A pullback that rounds dy to float32 is wrong, although another factor changes its error too. There the error depends on
+the cotangent alone, while the rounding of terms that cancel changes between points. So each factor is used at two.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,7 +38,7 @@ SYSTEMATIC = 100.0 * EPS  # of the outputs: below, a slope is rounding even if i
 class Nearby:
     """A failing direction measured again at points next to the point, with multiples of the cotangent.
 
-    - `error`: the measured less the claimed slope at the point; `errors`: that at each of the others.
+    - `error`: the measured less the claimed slope at the point; `pairs` (n, 2): that at the others, two for a multiple.
     - `largest`: the largest slope, measured or claimed, at any of them and at the point itself.
     - `outputs`: the size of the outputs that the direction changes; `terms`: the largest change of <dy, y> that any
       array of the point makes in proportion to its size. Both in the unit of `largest`.
@@ -42,21 +46,26 @@ class Nearby:
 
     failure: Failure
     error: float
-    errors: np.ndarray
+    pairs: np.ndarray
     largest: float
     outputs: float
     terms: float
 
     @property
     def persists(self) -> bool:
-        """Whether the error is the same at every point, but for a factor of two."""
-        ratios = self.errors / self.error
-        return bool(((ratios > 0.5) & (ratios < 2.0)).all())
+        """Whether the error is the same at every point, but for a factor of two, or depends on the cotangent alone.
+
+        The second is the error of a pullback that rounds its cotangent to float32.
+        """
+        ratios = self.pairs / self.error
+        same = (ratios > 0.5) & (ratios < 2.0)
+        changes = np.abs(self.pairs[:, 0] - self.pairs[:, 1])
+        return bool(same.all() or (changes < norm(self.pairs) / math.sqrt(max(self.pairs.size, 1)) / 8.0).all())
 
     @property
     def vanishes(self) -> bool:
         """Whether the error is there at the point alone."""
-        return bool((np.abs(self.errors) < abs(self.error) / 8.0).all())
+        return bool((np.abs(self.pairs) < abs(self.error) / 8.0).all())
 
     @property
     def is_zero(self) -> bool:
@@ -68,34 +77,37 @@ class Nearby:
     def leaves_entries_visible(self) -> bool:
         """Whether the rounding is far below the share that one typical entry has in the slope."""
         typical = line(self.failure.case, self.failure.leaf, self.failure.v).typical
-        return float(np.abs(self.errors).max()) <= RESOLVED * typical
+        return float(np.abs(self.pairs).max()) <= RESOLVED * typical
 
 
 def measure_nearby(failure: Failure, rng: np.random.Generator, method: Method, points: int = 8) -> Nearby:
-    """Measure the error along a failing direction again at so many points next to the point.
+    """Measure the error along a failing direction again at so many pairs of points next to the point.
 
-    At each of them the cotangent is another multiple of the failure's, by a factor close to 1.
+    For each pair the cotangent is another multiple of the failure's, by a factor close to 1.
     """
-    case, slopes = failure.case, _slopes(failure, failure.case.problem.point, 1.0, method)
+    case = failure.case
+    slopes = [_slopes(failure, case.problem.point, 1.0, method)]
     for _ in range(points):
-        moved = [np.asarray(z + NUDGE * spread_signs(rng, z.shape) * natural_scale(z)) for z in case.problem.point]
         factor = 1.0 + RESCALE * float(spread_signs(rng, ()))
-        slopes += within_domain(partial(_slopes, failure, moved, factor, method), [])
+        for _ in range(2):
+            moved = [np.asarray(z + NUDGE * spread_signs(rng, z.shape) * natural_scale(z)) for z in case.problem.point]
+            slopes.append(within_domain(partial(_slopes, failure, moved, factor, method), (np.nan, np.nan)))
     measured, claimed = np.array(slopes).T
+    error, pairs = float(measured[0] - claimed[0]), (measured - claimed)[1:].reshape(-1, 2)
     unit = float((np.abs(failure.v) / natural_scale(case.problem.point[failure.leaf])).max())
     terms = [norm(g * natural_scale(z)) for g, z in zip(case.gradients, case.problem.point, strict=True) if z.size]
     return Nearby(
         failure,
-        error=float(measured[0] - claimed[0]),
-        errors=(measured - claimed)[1:],
-        largest=float(max(np.abs(measured).max(), np.abs(claimed).max())),
+        error=error if math.isfinite(error) else failure.finding.error,
+        pairs=pairs[np.isfinite(pairs).all(axis=1)],
+        largest=float(max(np.nanmax(np.abs(measured)), np.nanmax(np.abs(claimed)))),
         outputs=unit * _size_of_changed_outputs(failure, 1.0 / unit),
         terms=unit * max(terms),
     )
 
 
-def _slopes(failure: Failure, point: Point, factor: float, method: Method) -> list[tuple[float, float]]:
-    """Return the measured and the claimed slope along a failing direction through another point, if they are finite.
+def _slopes(failure: Failure, point: Point, factor: float, method: Method) -> tuple[float, float]:
+    """Return the measured and the claimed slope along a failing direction through another point.
 
     The cotangent is `factor` times the failure's, and the slopes are divided by the factor. The step is one of the
     largest at which the error stays, where rounding is smallest.
@@ -104,8 +116,7 @@ def _slopes(failure: Failure, point: Point, factor: float, method: Method) -> li
     _, pull = problem.vjp(point)
     dy = case.dy * factor
     other = line(Case(problem, problem.value(point), dy, pull(dy)), failure.leaf, failure.v)
-    slope = method.slope(other, failure.finding.widest / 4.0)
-    return [(slope / factor, other.claimed / factor)] if np.isfinite(slope) else []
+    return method.slope(other, failure.finding.widest / 4.0) / factor, other.claimed / factor
 
 
 def _size_of_changed_outputs(failure: Failure, step: float) -> float:

@@ -53,6 +53,15 @@ def test_float32_arithmetic_inside_a_float64_layer_is_rounding_noise(name):
         assert error_of(layer, {}, normal(3, 4, seed=seed), seed=seed).verdict == "rounding noise"
 
 
+@pytest.mark.parametrize(
+    "shorten", [lambda dy: dy.astype(np.float32), lambda dy: np.round(dy, 6)], ids=["float32", "6"]
+)
+def test_a_pullback_that_rounds_its_cotangent_is_found(shorten):
+    layer = with_pullback(np.sin, lambda x, dy: np.cos(x) * shorten(dy).astype(x.dtype))
+    for seed in range(10):
+        assert error_of(layer, {}, normal(3, 4, seed=seed), seed=seed).verdict == "wrong derivative"
+
+
 def test_float32_arithmetic_inside_a_float64_dense_layer_is_rounding_noise():
     right = affine(3)
 
