@@ -72,8 +72,11 @@ def leaf_params(leaf: Leaf, params: Params) -> Params:
 def multiply_adds(leaf: Leaf, params: Params) -> int:
     """Return the multiply-adds of a leaf's forward pass for one example: its weights times its output's positions.
 
-    Weights are the parameters of two axes and more. Those of a layer that scatters meet its input's positions.
+    Weights are the parameters of two axes and more. Those of a layer that scatters meet its input's positions. A layer
+    of integers looks its weights up and multiplies nothing.
     """
+    if leaf.layer.integer_input:
+        return 0
     weights = [w for w in tree.leaves(leaf_params(leaf, params)) if np.ndim(w) > 1]
     shape = leaf.input_shape if leaf.layer.scatters else leaf.output_shape
     return tree.size(weights) * math.prod(shape[:-1])

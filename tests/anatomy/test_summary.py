@@ -118,3 +118,8 @@ def test_a_transposed_convolution_multiplies_at_each_position_of_its_input():
     up, c = layer_facts(model, (4, 5, 3))
     assert (up.output_shape, c.output_shape) == ((9, 11, 2), (4, 5, 1))
     assert (up.multiply_adds, c.multiply_adds) == (4 * 5 * 9 * 3 * 2, 4 * 5 * 4 * 2)
+
+
+def test_an_embedding_multiplies_nothing():
+    model = fnn.serial(e=layers.embedding(50, 4), f=layers.flatten(), d=layers.dense(3))
+    assert [fact.multiply_adds for fact in layer_facts(model, (20,))] == [0, 0, 20 * 4 * 3]
