@@ -60,7 +60,8 @@ class Nearby:
         ratios = self.pairs / self.error
         same = (ratios > 0.5) & (ratios < 2.0)
         changes = np.abs(self.pairs[:, 0] - self.pairs[:, 1])
-        return bool(same.all() or (changes < norm(self.pairs) / math.sqrt(max(self.pairs.size, 1)) / 8.0).all())
+        size = norm(self.pairs) / math.sqrt(max(self.pairs.size, 1))
+        return bool(same.all() or ((changes < size / 8.0).all() and not self.vanishes))
 
     @property
     def vanishes(self) -> bool:
