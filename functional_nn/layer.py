@@ -99,7 +99,8 @@ class Layer(Value):
     - `couples_examples`: in training an example's output depends on the others of its batch.
     - `integer_input`: x holds whole numbers, which have no derivative.
     - `monotone`: elementwise, and never falls; `takes_maxima`: each output is the largest of some inputs. `serial` runs
-      a monotone layer after a following one that takes maxima: the outputs are the same, and there is less to compute.
+      a monotone layer after a following one that takes maxima: there is less to compute, and the outputs are the same
+      but for rounding.
     - `scatters`: its weights meet each position of its input, not of its output, as in a transposed convolution.
 
     Raises `TypeError` when `vjp` does not take `key` and `wrt_x`, and for arguments of another kind.
