@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -160,15 +161,26 @@ def test_peers_that_are_not_installed_are_left_out_and_named(monkeypatch, capsys
     ],
 )
 def test_an_interrupt_from_the_keyboard_is_answered_in_a_line(command, arguments, lines, answer, tmp_path):
-    """The signal goes to all processes of the group, as Ctrl-C sends it, when the command has printed some lines."""
+    """The signal goes to all processes of the group, as Ctrl-C sends it, when the command has printed some lines.
+
+    Tests that run in the background of a script inherit that the signal is ignored: the command gets it back.
+    """
     words = ["-u", "-m", f"experiments.{command}", *arguments_of(command, *arguments), "--out", str(tmp_path)]
     with subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         for _ in range(lines):
             assert process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        try:
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()  # one that does not stop fails the test, and does not hold it up
     assert process.returncode == 130
     assert answer in error
     assert "Traceback" not in error
