@@ -122,7 +122,7 @@ def test_statistics_of_a_model_without_batch_norm_are_its_own_parameters():
 
 def test_statistics_of_nothing_are_refused():
     model, params = batch_normed()
-    with pytest.raises(ValueError, match="statistics: x holds no example, expected at least one"):
+    with pytest.raises(ValueError, match="statistics: x has 0 examples, expected at least one"):
         fnn.statistics(model, params, np.zeros((0, 5), np.float32))
     with pytest.raises(ValueError, match="one vector have no variance"):
         fnn.statistics(model, params, np.zeros((3, 5), np.float32), batch_size=1)
