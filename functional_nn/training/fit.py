@@ -109,7 +109,7 @@ def fit(
         with progress_of(epochs, steps, done=done, shown=progress) as shown:
             try:
                 for epoch in range(done + 1, epochs + 1):
-                    result = _validated(run, _epoch(run, result, epoch, shown))
+                    result = _validated(run, _epoch(run, result, epoch, shown), good=result)
                     shown.epoch(result.history[-1])
                     if True in [callback(result) for callback in callbacks]:  # all of them run
                         break
@@ -175,8 +175,12 @@ def _steps(
     return result, {"loss": total / weight, "accuracy": hits / seen}
 
 
-def _validated(run: _Run, result: FitResult) -> FitResult:
-    """Return the result with the validation's figures in the last record."""
+def _validated(run: _Run, result: FitResult, good: FitResult) -> FitResult:
+    """Return the result with the validation's figures in the last record.
+
+    The epoch's last step has no loss after it: where it exploded, the validation's loss shows it. `good` is the result
+    before the epoch.
+    """
     if run.validation is None:
         return result
     *before, record = result.history
@@ -184,6 +188,12 @@ def _validated(run: _Run, result: FitResult) -> FitResult:
         run.model, result.params, run.data[0], batch_size=run.batch_size, transform=run.transform, chunk=run.chunk
     )
     scores = evaluate(run.model, known, *run.validation, loss=run.loss, transform=run.transform, workers=run.workers)
+    if not scores["loss"] < EXPLODED * max(1.0, abs(result.history[0]["loss"])):
+        raise DivergenceError(
+            f"epoch {record['epoch']}, after its last step: the validation loss is {scores['loss']}; "
+            "try a smaller learning rate",
+            good,
+        )
     return result._replace(history=[*before, record | {f"val_{name}": score for name, score in scores.items()}])
 
 

@@ -177,3 +177,11 @@ def test_images_in_another_form_are_refused_with_the_remedy():
         model.apply(params, np.zeros((2, 3, 32, 32), np.float32))
     with pytest.raises(ValueError, match=r"lenet5\.c1: .*without the batch axis: images\.shape\[1:\]"):
         fnn.summary(model, (60000, 32, 32, 3))
+
+
+def test_an_explosion_in_the_last_step_shows_in_the_validation():
+    """Item B13: no training loss follows the last step, and `fit` ended normally."""
+    message = "epoch 1, after its last step: the validation loss is .*; try a smaller learning rate"
+    with pytest.raises(fnn.DivergenceError, match=message) as caught:
+        fit(optimizer=optim.sgd(1e15), epochs=1, batch_size=60, validation=(X, LABELS))
+    assert caught.value.result.history == []
