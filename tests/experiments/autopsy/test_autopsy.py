@@ -114,6 +114,9 @@ def test_the_perceptrons_defects_keep_it_from_learning_the_digits():
         for names in ((), PERCEPTRON.ran)
     )
     assert right.record["test"] > 0.9
+    images, labels = splits["test"]
+    for outcome in (right, authors):
+        assert (outcome.network.predict(images).argmax(axis=1) == labels).mean() == outcome.record["test"]
     assert authors.record["test"] < 0.6
     assert abs(authors.record["history"][-1]["loss"] - math.log(10)) < 0.1
 
