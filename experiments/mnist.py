@@ -12,7 +12,8 @@ the trials did.
 
 `--model lenet5_1998` trains the network of 1998 with its own loss; no search chose its settings.
 
-A run that was interrupted continues when it is started again with the same arguments.
+Every seed's network is kept: `networks` in `--out` holds a file for `fnn.load` of each. A run that was interrupted
+continues when it is started again with the same arguments.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 `models.small_resnet` shows that the parts compose: convolutions with strides, group norm, SiLU, residual blocks, the
 mean over positions. It trains with AdamW and a learning rate that falls along a cosine, on images that are mirrored and
 shifted at random. The settings are those that `experiments.search` chose for the improved LeNet-5; the number of epochs
-is the largest that took no more than ten minutes.
+is the largest that took no more than ten minutes. The network is kept in `networks` in `--out`.
 """
 
 from __future__ import annotations

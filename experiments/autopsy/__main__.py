@@ -2,6 +2,8 @@
 
 python -m experiments.autopsy [--data digits|DIR] [--seeds N] [--out DIR] ...
 
+One network of each kind is kept, in `networks` in `--out`: that of the seed which is best on validation data. To load
+those with defects, `fnn.load` needs `CONSTRUCTORS` of `experiments.autopsy.defects`.
 A run that was interrupted continues when it is started again with the same arguments.
 """
 

@@ -2,6 +2,8 @@
 
 python -m experiments.reproduce [--data digits|DIR] [--as tuned|report] [--seeds N] [--out DIR] ...
 
+The network of every row and seed is kept: `networks` in `--out` holds a file for `fnn.load` of each. A sweep keeps one
+network of each depth: that of the seed which is best on validation data.
 A run that was interrupted continues when it is started again with the same arguments.
 """
 

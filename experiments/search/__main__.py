@@ -6,7 +6,7 @@ searched.json records its trials on 50 classes of Tiny ImageNet, seed 0.
   trials took mean and standard deviation from all training images; a repeated figure differs by no more than that.)
 - Trials of the learning rate, which the report does not record (`--rates`): each trains a LeNet as the report did, on
   all training images for ten epochs. Its distance is the mean absolute difference between its losses and the report's.
-No test image is read.
+No test image is read. Of each row one network is kept, in `networks` in `--out`: that of the best trial and seed.
 """
 
 from __future__ import annotations
