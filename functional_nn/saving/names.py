@@ -16,7 +16,7 @@ from functional_nn.record import Record, records
 from functional_nn.result import FitResult
 from functional_nn.value import Value, is_constant, is_constructor
 
-__all__ = ["Known", "is_named_tuple", "is_record", "name_of", "named_by"]
+__all__ = ["Known", "is_named_tuple", "is_record", "name_of", "named_by", "named_tuples_in"]
 
 PUBLIC = {
     "functional_nn": compose,
@@ -33,6 +33,13 @@ FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 def is_named_tuple(kind: object) -> bool:
     """Return whether `kind` is a class of named tuples."""
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def named_tuples_in(value: Any) -> set[type]:
+    """Return the classes of named tuples in a tree: those by which `load` makes it."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    own = {type(value)} if is_named_tuple(type(value)) else set()
+    return own.union(*map(named_tuples_in, children))
 
 
 def is_record(kind: object) -> bool:
