@@ -64,13 +64,15 @@ def _shown(node: Node) -> str:
 
 def _text(node: Node) -> str:
     if isinstance(node, list):
-        return f"({', '.join(map(_text, node))})"
+        return f"[{', '.join(map(_text, node))}]"
     if not isinstance(node, dict):
         return repr(node)
     kind = next(iter(node), "")
     if kind in NAMED and isinstance(node[kind], str):
         inner = ", ".join(f"{name}={_text(child)}" for name, child in node.get(NAMED[kind], {}).items())
         return f"{node[kind].removeprefix('functional_nn.')}({inner})"
+    if kind == "tuple" and isinstance(node[kind], list):
+        return f"({', '.join(map(_text, node[kind]))})"
     if len(node) == 1:
         return node[kind].removeprefix("functional_nn.") if isinstance(node[kind], str) else _text(node[kind])
     return f"{{{', '.join(f'{name}: {_text(child)}' for name, child in node.items())}}}"
