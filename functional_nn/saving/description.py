@@ -54,7 +54,11 @@ def differences(given: Node, stored: Node, path: Path = ()) -> Iterator[str]:
 def _is_one_kind(given: dict[str, Node], stored: dict[str, Node]) -> bool:
     """Return whether two nodes differ within: they have the same names in the same order, and are no atoms."""
     kind = next(iter(given), "")
-    return list(given) == list(stored) and kind not in ATOMS and (kind not in NAMED or given[kind] == stored[kind])
+    if list(given) != list(stored) or kind in ATOMS:
+        return False
+    if kind in NAMED:
+        return bool(given[kind] == stored[kind])
+    return kind != "tuple" or len(given[kind]) == len(stored[kind])
 
 
 def _shown(node: Node) -> str:
