@@ -58,7 +58,8 @@ def _is_one_kind(given: dict[str, Node], stored: dict[str, Node]) -> bool:
         return False
     if kind in NAMED:
         return bool(given[kind] == stored[kind])
-    return kind != "tuple" or len(given[kind]) == len(stored[kind])
+    both_tuples = kind == "tuple" and isinstance(given[kind], list) and isinstance(stored[kind], list)
+    return not both_tuples or len(given[kind]) == len(stored[kind])
 
 
 def _shown(node: Node) -> str:
