@@ -122,7 +122,7 @@ def fit(
         with progress_of(epochs, steps, done=done, shown=progress) as shown:
             try:
                 # a run may have been killed after an epoch was kept and before its callbacks ended
-                ended = kept is not None and kept.goes_on and done > 0 and _ends(callbacks, result)
+                ended = kept is not None and kept.goes_on and _ends(callbacks, result)
                 while not ended and len(result.history) < epochs:
                     result = _validated(run, _epoch(run, result, shown), good=result)
                     shown.epoch(result.history[-1])
