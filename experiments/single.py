@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -24,7 +25,9 @@ from experiments.showing.curves import panel
 from experiments.showing.files import write_json
 from functional_nn import plots
 
-MISTAKES = "The most confident mistakes: the prediction, its probability, and the class."
+CONFUSION = "Classes and predicted classes. A dark cell beside the diagonal is a class that is often taken for another."
+CONFUSIONS = "The most frequent confusions. Look for what the two classes share."
+MISTAKES = "The most confident mistakes: the prediction, its probability, and the class. Would you have known better?"
 HEADER = ("seed", "train", "val", "test", "val + test", "seconds")
 
 
@@ -86,24 +89,27 @@ def _pieces(
     """Return the page: the table and the curves, and the filters and mistakes of the first seed's network."""
     summary, first = results["rows"][0], outcomes[0]
     images, labels = splits["test"]
-    outputs, filters = first.arrays["test_outputs"], plots.filters(first_weights(first.network))
+    outputs, filters = first.arrays["test_outputs"], partial(plots.filters, first_weights(first.network))
     names = classes[: outputs.shape[1]]
-    augmented = "Training figures are of images shifted at random, so they may lie below those of validation."
+    augmented = (
+        "Training figures are of images shifted at random, so they may lie below those of validation. A validation "
+        "curve that turns while the training curve goes on shows where learning by heart begins."
+    )
     pieces: list[page.Piece] = [
-        f"{results['data']}. {summary['title']}, {summary['parameters']:,} parameters.",
-        page.table("Accuracies. The test images are read once, at the end.", HEADER, _lines(summary)),
+        f"{results['data']}. `{summary['model']}`: {summary['title']}, {summary['parameters']:,} parameters.",
+        page.Table("Accuracies. The test images are read once, at the end.", HEADER, _lines(summary)),
         page.Plate(
             "curves",
             augmented,
-            [panel(summary, what) for what in ("loss", "accuracy")],
-            "loss and accuracy over the epochs",
+            [page.Panel(partial(panel, summary, what), f"{what} over the epochs") for what in ("loss", "accuracy")],
         ),
-        page.Plate("filters", "The filters of the first layer.", [page.figure_of(filters)], "filters", wide=True),
     ]
-    for name, caption, axes in (
-        ("confusion", "Classes and predicted classes.", plots.confusion(labels, outputs, names)),
-        ("confusions", "The most frequent confusions.", plots.confusions(images, labels, outputs, names)),
-        ("mistakes", MISTAKES, plots.mistakes(images, labels, outputs, names)),
+    for name, caption, draw in (
+        ("filters", "The filters of the first layer. Look for edges and blobs.", filters),
+        ("confusion", CONFUSION, partial(plots.confusion, labels, outputs, names)),
+        ("confusions", CONFUSIONS, partial(plots.confusions, images, labels, outputs, names)),
+        ("mistakes", MISTAKES, partial(plots.mistakes, images, labels, outputs, names)),
     ):
-        pieces.append(page.Plate(name, caption, [page.figure_of(axes)], name, wide=True))
+        drawn = page.Panel(lambda draw=draw: page.figure_of(draw()), f"{name} of {summary['model']}")
+        pieces.append(page.Plate(name, caption, [drawn], wide=True))
     return pieces

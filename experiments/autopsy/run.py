@@ -10,7 +10,8 @@ from typing import Any
 from experiments.autopsy import defects
 from experiments.autopsy.course import train_variant
 from experiments.autopsy.defects import CONSTRUCTORS
-from experiments.autopsy.findings import paragraphs, pieces, text_table
+from experiments.autopsy.findings import paragraphs, text_table
+from experiments.autopsy.pages import autopsy_page, write_overview
 from experiments.autopsy.ranking import ranked, variant_summary
 from experiments.autopsy.variants import NETWORKS, Variant, budget, configuration, variants
 from experiments.autopsy.verdicts import overflow
@@ -50,7 +51,9 @@ def autopsy(options: argparse.Namespace) -> None:
     best = of_best_seed(outcomes)
     usage = write_networks(options, description, class_names, best, constructors=defects.__name__)
     print(text_table(ranking, rows), *results["findings"], sep="\n\n")
-    page.write(options.out, "The autopsy of a report", [*pieces(results), *page.configuration(_brief(results))])
+    title, pieces = autopsy_page(results)
+    page.write(options.out, title, [*pieces, *page.configuration(_brief(results))])
+    write_overview(options.out, results)
     print(f"\nwritten: results.json, {page.FILE} and figures, in {options.out}", usage, sep="\n")
 
 

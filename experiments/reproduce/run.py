@@ -40,7 +40,7 @@ def reproduce(options: argparse.Namespace) -> None:
         Cluster.of(options),
         lambda record: f"validation {record['val']:.4f}",
     )
-    summaries = [summarize(row, outcomes[row.name], inputs.pixels) for row in rows]
+    summaries = [summarize(row, outcomes[row.name], inputs.of(row)) for row in rows]
     results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": summaries}
     write_json(options.out / "results.json", results)
     write_whole(options.out / "table.md", markdown(summaries).encode())
@@ -65,9 +65,9 @@ def _write_page(
     inputs: Inputs,
 ) -> None:
     if options.sweep:
-        labels = inputs.pixels["test"][1]
-        print("\n" + answer(results["rows"], outcomes, labels))
-        title, pieces = depths_page(results, outcomes, labels)
+        labels, classes = inputs.pixels["test"][1], count_classes(inputs.pixels)
+        print("\n" + answer(results["rows"], outcomes, labels, classes))
+        title, pieces = depths_page(results, outcomes, labels, classes)
     else:
         title, pieces = reproduction_page(results, rows, outcomes, inputs)
     page.write(options.out, title, [*pieces, *page.configuration(results)])

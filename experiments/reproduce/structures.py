@@ -7,6 +7,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -16,7 +17,7 @@ import functional_nn as fnn
 Shape = tuple[int, ...]
 STACKED = 6  # channels that are drawn, at most
 TEXT = 1.75  # where the text begins, in units of which a line has 5
-IMAGE, VECTOR = "#9ecae1", "#fdae6b"
+IMAGE, VECTOR = "C0", "C1"  # colours of the cycle
 
 
 class Stage(NamedTuple):
@@ -52,7 +53,7 @@ def draw_structure(model: fnn.Layer, input_shape: Shape) -> Figure:
         size = "x".join(map(str, stage.shape))
         count = f", {stage.parameters:,} parameters" if stage.parameters else ""
         axes.text(TEXT, -i + 0.17, stage.text, va="center", fontsize=9)
-        axes.text(TEXT, -i - 0.2, f"{size}{count}", va="center", fontsize=8, color="0.35")
+        axes.text(TEXT, -i - 0.2, f"{size}{count}", va="center", fontsize=8, color=rcParams["xtick.color"])
     axes.set(xlim=(-0.05, 5.0), ylim=(0.55 - len(lines), 0.55))
     axes.set_axis_off()
     return figure
@@ -60,14 +61,15 @@ def draw_structure(model: fnn.Layer, input_shape: Shape) -> Figure:
 
 def _draw_shape(axes: Axes, shape: Shape, y: float, largest: int) -> None:
     """Draw an image as a stack of its channels, its side to scale, and a vector as a bar, as long as its logarithm."""
+    edge = {"edgecolor": rcParams["figure.facecolor"], "linewidth": 0.7}
     if len(shape) == 1:
         length = min(0.2 + 0.12 * math.log2(shape[0]), TEXT - 0.15)
-        axes.add_patch(Rectangle((0, y - 0.07), length, 0.14, facecolor=VECTOR, edgecolor="0.3"))
+        axes.add_patch(Rectangle((0, y - 0.07), length, 0.14, facecolor=VECTOR, **edge))
         return
     height = 0.66 * shape[0] / largest
     for i in reversed(range(min(shape[2], STACKED))):
         corner = (0.11 * i, y - height / 2 + 0.025 * i)
-        axes.add_patch(Rectangle(corner, 1.4 * height, height, facecolor=IMAGE, edgecolor="0.3", linewidth=0.7))
+        axes.add_patch(Rectangle(corner, 1.4 * height, height, facecolor=IMAGE, **edge))
 
 
 def _call(part: fnn.Layer) -> str:

@@ -75,7 +75,7 @@ def configuration(row: Row, seed: int, inputs: Inputs) -> dict[str, Any]:
         "frozen": row.frozen,
         "loss": repr(row.loss),
         "smallest_wins": row.smallest_wins,
-        "settings": None if settings is None else settings.described(),
+        "settings": None if settings is None else settings.applied(splits["train"][0].shape[1:]).described(),
         "seed": seed,
         "source": inputs.source,
         "inputs": "pixels" if splits is inputs.pixels else "handmade",

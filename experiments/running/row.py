@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import functional_nn as fnn
 from functional_nn import losses, optim
+
+IMAGE_AXES = 3  # height, width, channels
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,7 @@ class Settings:
     - `optimizer(schedule_or_rate, weight_decay=...)` returns the optimizer;
     - `cosine`: the learning rate rises for a twentieth of all steps and then falls along a cosine; otherwise it is
       constant;
-    - `shift`: the largest random shift in pixels; `flip`: whether colour images are mirrored at random (grey ones are
-      not, because a mirrored digit is another sign). Both apply to images alone, not to features;
+    - `shift`: the largest random shift in pixels; `flip`: whether images are mirrored at random (see `applied`);
     - `unit_variance`: the training set's statistics bring inputs to zero mean and unit variance; otherwise inputs are
       scaled to a range of one and centred.
     """
@@ -32,6 +33,16 @@ class Settings:
     cosine: bool = True
     unit_variance: bool = True
     optimizer: Callable[..., optim.Transform] = optim.adam
+
+    def applied(self, shape: tuple[int, ...]) -> Settings:
+        """Return what is done to inputs of this shape, without the batch axis.
+
+        Features are not shifted and not mirrored; grey images are not mirrored, because a mirrored digit is another
+        sign.
+        """
+        if len(shape) != IMAGE_AXES:
+            return replace(self, shift=0, flip=False)
+        return replace(self, flip=self.flip and shape[-1] > 1)
 
     def described(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""

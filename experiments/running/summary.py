@@ -70,8 +70,10 @@ def means(records: Sequence[dict[str, Any]], keys: Sequence[str]) -> Summary:
 def summarize(row: Row, outcomes: Sequence[Outcome], splits: Splits) -> Summary:
     """Return a row of results.json: means over the seeds, their standard deviations, and every seed's record.
 
-    "val_test" is the accuracy over validation and test images together.
+    `splits` are those that the row is trained on; "settings" tell what was done to them. "val_test" is the accuracy
+    over validation and test images together.
     """
+    shape = splits["train"][0].shape[1:]
     sizes = {part: len(splits[part][1]) for part in PARTS}
     records = [outcome.record | {"val_test": _together(outcome.record, sizes)} for outcome in outcomes]
     summary: Summary = {"model": row.name, "title": row.title, **means(records, (*PARTS, "val_test"))}
@@ -80,7 +82,7 @@ def summarize(row: Row, outcomes: Sequence[Outcome], splits: Splits) -> Summary:
         "epoch_seconds": float(np.median([record["epoch_seconds"] for record in records])),
         "epochs": float(np.mean([record["epochs"] for record in records])),
         "parameters": records[0]["parameters"],
-        "settings": None if row.settings is None else row.settings.described(),
+        "settings": None if row.settings is None else row.settings.applied(shape).described(),
         "seeds": records,
     }
 

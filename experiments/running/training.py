@@ -126,10 +126,9 @@ def _optimizer(settings: Settings, steps_an_epoch: int) -> optim.Transform:
 
 
 def _augmentation(inputs: np.ndarray, settings: Settings) -> list[Any]:
-    if inputs.ndim != 4:
-        return []
-    flip = [data.random_flip()] if settings.flip and inputs.shape[-1] > 1 else []
-    return flip + ([data.random_shift(settings.shift)] if settings.shift else [])
+    done = settings.applied(inputs.shape[1:])
+    flip = [data.random_flip()] if done.flip else []
+    return flip + ([data.random_shift(done.shift)] if done.shift else [])
 
 
 def _run_perceptron(row: Row, splits: Splits, *, seed: int, threads: int | None) -> Outcome:

@@ -31,7 +31,7 @@ def search(options: argparse.Namespace) -> None:
     trials = [trial for trial in recorded_trials() if trial.kind == kind and options.row in (None, trial.row)]
     outcomes = run(
         attempt,
-        _jobs(trials, options),
+        _jobs(trials, options, splits["train"][0].shape[1:]),
         [splits if options.rates else hold_out(splits)],
         Store(options.out / "runs"),
         Cluster.of(options),
@@ -44,19 +44,20 @@ def search(options: argparse.Namespace) -> None:
     lines = [[r["row"], r["changes"], f"{r['reached']:.4f}", f"{r['recorded']:.4f}"] for r in rows]
     print("\n".join(f"{row:<20}{reached} (recorded {then})  {changes}" for row, changes, reached, then in lines))
     caption = f"The trials' {MEASURES[kind]}: the mean over the seeds of this run, and the recorded one of seed 0."
-    table = page.table(caption, ["row", "settings", "this run", "recorded"], lines)
-    pieces = [description, table, *page.configuration(results)]
+    table = page.Table(caption, ["row", "settings", "this run", "recorded"], lines)
+    pieces: list[page.Piece] = [description, table, *page.configuration(results)]
     page.write(options.out, "The search for settings", pieces)
     print(f"written: results.json and {page.FILE}, in {options.out}", usage, sep="\n")
 
 
-def _jobs(trials: Sequence[Trial], options: argparse.Namespace) -> list[Job]:
+def _jobs(trials: Sequence[Trial], options: argparse.Namespace, shape: tuple[int, ...]) -> list[Job]:
+    """Return a job for each trial and seed; `shape` is that of an image."""
     common = {"source": fingerprint(options), "code": code(attempt)}
-    return [_job(trial, seed, common) for trial in trials for seed in seeds(options)]
+    return [_job(trial, seed, shape, common) for trial in trials for seed in seeds(options)]
 
 
-def _job(trial: Trial, seed: int, common: dict[str, Any]) -> Job:
-    settings = trial.as_row().settings.described()
+def _job(trial: Trial, seed: int, shape: tuple[int, ...], common: dict[str, Any]) -> Job:
+    settings = trial.as_row().settings.applied(shape).described()
     own = {"kind": trial.kind, "row": trial.row, "settings": settings, "seed": seed}
     return Job(trial.key, seed, own | common, (trial, seed))
 

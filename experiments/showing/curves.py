@@ -19,7 +19,7 @@ def panel(summary: dict[str, Any], what: str, recorded: dict[str, list[float]] |
         if theirs:
             label = f"the report, {line.get_label()}"
             axes.plot(range(1, 1 + len(theirs)), theirs, "--", color=line.get_color(), label=label, zorder=1)
-    axes.set_title(summary["title"], fontsize=10)
-    axes.grid(alpha=0.3)
+    axes.set_title(f"{summary['model']}: {what}", fontsize=10)
+    axes.grid(alpha=0.6)
     axes.legend(fontsize=8)
     return figure

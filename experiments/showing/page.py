@@ -1,6 +1,6 @@
-"""A self-contained HTML page of paragraphs, tables and figures, whose pictures are embedded.
+"""A self-contained HTML page of paragraphs, tables and figures, light or dark as the reader's system is.
 
-`page.html` is its template. The pictures are written beside the page too, as figures/NAME.png.
+`page.html` is its template. The pictures are in the page, and beside it too: figures/NAME.svg and NAME-dark.svg.
 """
 
 from __future__ import annotations
@@ -8,28 +8,79 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import cache
 from pathlib import Path
-from string import Template
-from typing import Any
+from string import ascii_lowercase
+from typing import Any, NamedTuple
 
 import matplotlib
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.showing.files import write_whole
+from experiments.showing.themes import DARK, LIGHT, Theme
 
-DPI = 110
 FILE = "page.html"  # the name of the page in the directory of results
+FIGURES = "figures"
+IMAGE_DPI = 200  # of images within a drawing
+PIXELS = 96  # an inch, in a browser
+# Text stays text, which takes half the room of outlines (Verdana is as wide as DejaVu Sans); the same drawing gives the
+# same bytes.
+SVG = {"svg.fonttype": "none", "svg.hashsalt": "functional_nn", "font.sans-serif": ["DejaVu Sans", "Verdana"]}
 matplotlib.use("agg")  # pages are written: no figure needs a window
-TEMPLATE = Path(__file__).parent / "page.html"
+
+Drawing = Callable[[], Figure]
 
 
-class Html(str):
-    """Text that is HTML already; every other text is escaped."""
+@dataclass(frozen=True)
+class Heading:
+    """The head of a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """A paragraph with a link: the texts before, in and after it."""
+
+    before: str
+    text: str
+    address: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that says so where it scrolls; the " ± ..." of a cell is set small."""
+
+    caption: str
+    header: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+    @property
+    def prose(self) -> list[bool]:
+        """Which columns hold text; those that hold figures alone are set to the right."""
+        return [not all(_is_figure(line[i]) for line in self.lines) for i in range(len(self.header))]
+
+
+@dataclass(frozen=True)
+class Details:
+    """A text that a click on `summary` unfolds."""
+
+    summary: str
+    text: str
+
+
+class Panel(NamedTuple):
+    """A drawing, which is made once for each theme, and what it shows, for readers who cannot see it."""
+
+    draw: Drawing
+    description: str
 
 
 @dataclass(frozen=True)
@@ -38,46 +89,55 @@ class Plate:
 
     - `name`: of its files;
     - `caption`: what to look for;
-    - `description`: what the figure shows, for readers who cannot see it;
-    - `wide`: the panels stand below each other, each in its own size, as far as the page is wide enough.
+    - `wide`: the panels keep their own size as far as the page is wide enough; others fill the page.
     """
 
     name: str
     caption: str
-    panels: Sequence[Figure]
-    description: str
+    panels: Sequence[Panel]
     wide: bool = False
 
 
-Piece = str | Html | Plate | list[Plate]  # a str is a paragraph; the plates of a list stand side by side
+# A str is a paragraph; the plates of a list stand side by side. What stands between ` in a text is set as code.
+Piece = str | Heading | Link | Table | Details | Plate | list[Plate]
+
+
+class Picture(NamedTuple):
+    """A panel's drawings in base64, and its size in a browser's pixels."""
+
+    light: str
+    dark: str
+    width: int
+    height: int
+    description: str
 
 
 def write(directory: Path, title: str, pieces: Sequence[Piece]) -> None:
     """Write the page and its pictures to `directory`."""
-    pictures = directory / "figures"
-    pictures.mkdir(parents=True, exist_ok=True)
-    template = Template(TEMPLATE.read_text(encoding="utf-8"))
-    body = "\n".join(_html(piece, pictures) for piece in pieces)
-    write_whole(directory / FILE, template.substitute(title=escape(title), body=body).encode())
+    (directory / FIGURES).mkdir(parents=True, exist_ok=True)
+    shown = [_shown(piece, directory) for piece in pieces]
+    html = _template().render(title=title, pieces=shown, light=LIGHT, dark=DARK)
+    write_whole(directory / FILE, html.encode())
 
 
-def heading(text: str) -> Html:
-    return Html(f"<h2>{escape(text)}</h2>")
+def write_picture(directory: Path, name: str, panel: Panel) -> Picture:
+    """Write a panel's drawings to the figures of `directory`, NAME.svg and NAME-dark.svg, and return them."""
+    encoded, size = [], (0, 0)
+    for theme, ending in ((LIGHT, ""), (DARK, "-dark")):
+        content, size = svg(panel.draw, theme)
+        write_whole(directory / FIGURES / f"{name}{ending}.svg", content)
+        encoded.append(base64.b64encode(content).decode())
+    return Picture(*encoded, *size, panel.description)
 
 
-def table(caption: str, header: Sequence[str], lines: Sequence[Sequence[str]]) -> Html:
-    """Return a table that scrolls sideways where it is too wide; the " ± ..." of a cell is set small."""
-    head = "".join(f"<th>{escape(text)}</th>" for text in header)
-    body = "".join(f"<tr>{''.join(f'<td>{_cell(text)}</td>' for text in line)}</tr>" for line in lines)
-    return Html(
-        f'<figure><figcaption>{escape(caption)}</figcaption><div class="wide"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></figure>"
-    )
-
-
-def details(summary: str, text: str) -> Html:
-    """Return a text that a click on `summary` unfolds."""
-    return Html(f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>")
+def svg(draw: Drawing, theme: Theme) -> tuple[bytes, tuple[int, int]]:
+    """Return the drawing as an SVG file, and its width and height in a browser's pixels."""
+    stream = io.BytesIO()
+    with matplotlib.rc_context(SVG | theme.settings()):
+        figure = draw()
+        figure.savefig(stream, format="svg", dpi=IMAGE_DPI, metadata={"Date": None})
+    width, height = (round(inches * PIXELS) for inches in figure.get_size_inches())
+    return re.sub(rb"(\.\d\d)\d+", rb"\1", stream.getvalue()), (width, height)  # hundredths of a point will do
 
 
 def configuration(results: dict[str, Any]) -> list[Piece]:
@@ -85,9 +145,9 @@ def configuration(results: dict[str, Any]) -> list[Piece]:
     rest = {key: value for key, value in results.items() if key != "rows"}
     settings = {row["model"]: row["settings"] for row in results["rows"] if row.get("settings")}
     return [
-        heading("Configuration"),
-        details("data, options, versions, machine, seconds", json.dumps(rest, indent=1)),
-        details("settings of every row", json.dumps(settings, indent=1)),
+        Heading("Configuration"),
+        Details("data, options, versions, machine, seconds", json.dumps(rest, indent=1)),
+        Details("settings of every row", json.dumps(settings, indent=1)),
     ]
 
 
@@ -98,37 +158,31 @@ def figure_of(axes: Axes) -> Figure:
     return figure
 
 
-def png(figure: Figure) -> bytes:
-    """Return the figure as a PNG file."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI)
-    return stream.getvalue()
+@cache
+def _template() -> Template:
+    loader = FileSystemLoader(Path(__file__).parent)
+    options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+    return Environment(loader=loader, **options).get_template("page.html")
 
 
-def _html(piece: Piece, pictures: Path) -> str:
-    if isinstance(piece, Html):
-        return piece
+def _shown(piece: Piece, directory: Path) -> tuple[str, Any]:
+    """Return what the template knows a piece by, and what it needs of it."""
     if isinstance(piece, str):
-        return f"<p>{escape(piece)}</p>"
-    if isinstance(piece, Plate):
-        return _figure(piece, pictures)
-    return f'<div class="beside">{"".join(_figure(plate, pictures) for plate in piece)}</div>'
+        return "text", piece
+    if isinstance(piece, Plate | list):
+        plates = [piece] if isinstance(piece, Plate) else piece
+        return "plates", [(plate, _pictures(plate, directory)) for plate in plates]
+    return type(piece).__name__.lower(), piece
 
 
-def _figure(plate: Plate, pictures: Path) -> str:
-    images = []
-    for i, panel in enumerate(plate.panels):
-        name = plate.name if len(plate.panels) == 1 else f"{plate.name}{'abcdefghijklmnopqrstuvwxyz'[i]}"
-        picture = png(panel)
-        write_whole(pictures / f"{name}.png", picture)
-        encoded = base64.b64encode(picture).decode()
-        images.append(f'<img alt="{escape(plate.description)}" src="data:image/png;base64,{encoded}">')
-    kind = "wide panels" if plate.wide else "panels"
-    return (
-        f'<figure><div class="{kind}">{"".join(images)}</div><figcaption>{escape(plate.caption)}</figcaption></figure>'
-    )
+def _pictures(plate: Plate, directory: Path) -> list[Picture]:
+    letters = ascii_lowercase if len(plate.panels) > 1 else ("",)
+    return [
+        write_picture(directory, f"{plate.name}{letter}", panel)
+        for letter, panel in zip(letters, plate.panels, strict=False)
+    ]
 
 
-def _cell(text: str) -> str:
-    mean, sign, deviation = text.partition(" ± ")
-    return f"{escape(mean)} <small>± {escape(deviation)}</small>" if sign else escape(text)
+def _is_figure(cell: str) -> bool:
+    """Return whether a cell is empty or begins with a number, or a sign, and holds no words but "to"."""
+    return not re.search(r"[^\W\d_]", cell.replace(" to ", ""))

@@ -7,7 +7,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-MISSING = [name for name in ("sklearn", "PIL", "matplotlib", "tqdm", "joblib") if not importlib.util.find_spec(name)]
+MISSING = [name for name in ("sklearn", "PIL", "matplotlib", "tqdm", "joblib", "jinja2") if not importlib.util.find_spec(name)]
 collect_ignore_glob = ["*/*", "test_autoencoder.py", "test_mnist.py", "test_resnet.py"] if MISSING else []
 
 
