@@ -92,8 +92,8 @@ def _pieces(
     outputs, filters = first.arrays["test_outputs"], partial(plots.filters, first_weights(first.network))
     names = classes[: outputs.shape[1]]
     augmented = (
-        "Training figures are of images shifted at random, so they may lie below those of validation. A validation "
-        "curve that turns while the training curve goes on shows where learning by heart begins."
+        "Loss and accuracy by epoch: look where the curves become flat. Training figures are of images shifted at "
+        "random, so they may lie below those of validation."
     )
     pieces: list[page.Piece] = [
         f"{results['data']}. `{summary['model']}`: {summary['title']}, {summary['parameters']:,} parameters.",

@@ -7,12 +7,13 @@ import importlib.util
 import numpy as np
 import pytest
 
-MISSING = [name for name in ("sklearn", "PIL", "matplotlib", "tqdm", "joblib", "jinja2") if not importlib.util.find_spec(name)]
+MISSING = [
+    name for name in ("sklearn", "PIL", "matplotlib", "tqdm", "joblib", "jinja2") if not importlib.util.find_spec(name)
+]
 collect_ignore_glob = ["*/*", "test_autoencoder.py", "test_mnist.py", "test_resnet.py"] if MISSING else []
 
 
-@pytest.fixture
-def splits():
+def three_classes():
     """Return 12, 6 and 6 random colour images of three classes."""
     rng = np.random.default_rng(0)
     return {
@@ -21,12 +22,10 @@ def splits():
     }
 
 
-@pytest.fixture
-def image_lists(tmp_path, splits):
-    """Return a directory with those images and the three lists."""
+def write_image_lists(root, splits):
+    """Make the directory `root` with the images and the three lists, and return it."""
     from PIL import Image
 
-    root = tmp_path / "images"
     root.mkdir()
     for part, (images, labels) in splits.items():
         lines = []
@@ -35,3 +34,15 @@ def image_lists(tmp_path, splits):
             lines.append(f"{part}{i}.png {label}")
         (root / f"{part}.txt").write_text("\n".join(lines), encoding="utf-8")
     return root
+
+
+@pytest.fixture
+def splits():
+    """Return `three_classes`."""
+    return three_classes()
+
+
+@pytest.fixture
+def image_lists(tmp_path, splits):
+    """Return a directory with those images and the three lists."""
+    return write_image_lists(tmp_path / "images", splits)

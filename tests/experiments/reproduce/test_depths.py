@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 
+from experiments.report.printed import ADDRESS
 from experiments.reproduce import __main__ as reproduce
 from experiments.reproduce.depths import improved_lenet5
 from functional_nn import models
+from tests.experiments.parsed import column, read
 
 
 def test_the_reports_depths_give_the_improved_lenet5_itself():
@@ -29,4 +31,9 @@ def test_the_sweep_trains_each_depth_and_answers(image_lists, tmp_path, capsys):
     networks = {file.name for file in (out / "networks").iterdir()}
     assert networks == {f"{row['model']}.npz" for row in rows}
     answer = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Validation data choose"))
-    assert answer in (out / "page.html").read_text(encoding="utf-8").replace("&#x27;", "'")
+    page = read(out / "page.html")
+    assert answer in page.paragraphs
+    assert page.links == [ADDRESS]
+    table = next(figure for figure in page.figures if figure.lines)
+    assert column(table, "row") == [row["model"] for row in rows]
+    assert not any("the report" in drawing for figure in page.figures for drawing in figure.drawings)  # of 50 classes

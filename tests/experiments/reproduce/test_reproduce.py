@@ -7,6 +7,7 @@ import json
 import pytest
 
 from experiments.reproduce import __main__ as reproduce
+from tests.experiments.parsed import read
 
 NAMES = [
     "perceptron_sigmoid",
@@ -42,15 +43,15 @@ def test_a_directory_gives_the_table_the_results_and_the_page(reproduced, image_
     assert "3 classes" in printed
     assert "the report (other data, 50 classes)" in printed
     assert all(name in printed for name in NAMES)
-    page = (out / "page.html").read_text(encoding="utf-8")
-    assert all(f"Figure {number}." in page for number in range(1, 14))
-    assert 'src="http' not in page
-    assert str(image_lists) in page
-    assert len(list((out / "figures").glob("*.png"))) == page.count("data:image/png")
-    last = (out / "table.md").read_text(encoding="utf-8").splitlines()[-2]
+    page = read(out / "page.html")
+    assert all(f"Figure {number}." in page.text for number in range(1, 14))
+    assert str(image_lists) in page.text
+    assert len(list((out / "figures").glob("*.svg"))) == sum(len(figure.drawings) for figure in page.figures)
+    last, _, _, note = (out / "table.md").read_text(encoding="utf-8").splitlines()[-4:]
     best = results["rows"][-2]
     assert last.startswith(f"| `improved_grad` | {best['train']:.3f} ± {best['train_sd']:.3f} |")
-    assert last.endswith("| 0.0689, 0.1689 |")
+    assert last.endswith("| Improvedgrad: 0.0689*, 0.1689 |")
+    assert note.startswith("* The report prints")
 
 
 def test_finished_runs_are_found_again_and_only_the_missing_ones_are_run(reproduced, image_lists, capsys):

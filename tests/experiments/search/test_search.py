@@ -13,6 +13,7 @@ from experiments.running.outcome import Outcome
 from experiments.search import __main__ as search
 from experiments.search.run import best_of_rows
 from experiments.search.trials import Trial, hold_out, recorded_trials
+from tests.experiments.parsed import read
 
 
 @pytest.mark.parametrize("name", TUNED)
@@ -64,7 +65,7 @@ def test_trials_are_repeated_and_found_again(option, line, image_lists, tmp_path
     search.main(arguments)
     assert "1 of 1 runs are finished already" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["rows"] == first["rows"]
-    assert line[0] in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+    assert line[0] in read(tmp_path / "out" / "page.html").text
     (file,) = (tmp_path / "out" / "networks").iterdir()
     assert file.name == f"{line[0]}.npz"
     assert fnn.load(file).about["reached"] == first["rows"][0]["reached"]
