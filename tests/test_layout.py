@@ -13,7 +13,8 @@ import functional_nn as fnn
 PACKAGE = Path(fnn.__file__).parent
 # Each may import those on the lines above its own, and what stands on its own line.
 LEVELS = [
-    ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator", "dtypes", "files", "npz"),
+    ("arguments", "nodes"),
+    ("keys", "content", "errors", "extras", "tree", "blas", "allocator", "dtypes", "files", "npz"),
     ("value", "layer_checks"),
     ("layer", "optim"),
     ("loss", "initializers", "result"),
