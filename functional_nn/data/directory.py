@@ -46,6 +46,9 @@ def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> S
     With `cache`, a file keeps the splits (see `cached`) together with the `fingerprint` of the data.
     Raises `MissingFileError`, which names the forms, if `root` is no directory or has none of these; and the errors
     of the source and of the cache.
+
+    >>> data.load("digits", size=16)
+    <Splits: scikit-learn's digits, with 1259 training, 269 validation and 269 test images of 16x16x1 in 10 classes>
     """
     form, path = _form(root)
     if cache is None:
@@ -58,6 +61,9 @@ def fingerprint(root: str | Path, size: int = 32) -> str:
 
     For image lists, only the lists and classes.txt count: if an image file is replaced, the text does not change.
     Raises as `load` does if there is no data.
+
+    >>> data.fingerprint("digits")
+    "scikit-learn's digits at size 32"
     """
     check_size(size)
     form, path = _form(root)

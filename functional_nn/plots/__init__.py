@@ -1,10 +1,8 @@
 """Pictures of training and of trained networks, by matplotlib (the extra `plots`).
 
-    from functional_nn import plots
-
-    plots.learning_curves(result)
-    axes = plots.confusion(labels, outputs, classes)
-    axes.figure.savefig("confusion.png")
+>>> from functional_nn import plots
+>>> axes = plots.confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), ["cat", "dog"])
+>>> axes.figure.savefig("confusion.png")
 
 Every function takes `ax=`, the axes to draw in, and returns these axes, also where it shows many images: they stand
 side by side within the one axes. Without `ax` the axes are those of a new figure of matplotlib.pyplot, of the size that

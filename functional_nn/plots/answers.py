@@ -56,6 +56,10 @@ def frequent_confusions(
     """Return the `most` frequent confusions, the most frequent first, equals in the order of the classes.
 
     Arguments and errors are those of `plots.confusion`. Fewer are returned where there are no more.
+
+    >>> from functional_nn import plots
+    >>> plots.frequent_confusions(np.array([0, 0, 1, 2]), np.array([1, 1, 1, 0]))
+    [Confusion(label=0, predicted=1, times=2), Confusion(label=2, predicted=0, times=1)]
     """
     count("frequent_confusions", "most", most)
     wrong = counts_of(answers("frequent_confusions", labels, predicted, None, loss))
@@ -71,6 +75,10 @@ def confident_mistakes(
     """Return the `most` confident mistakes, in falling order of the probability of the wrong class.
 
     Arguments and errors are those of `plots.mistakes`. Fewer are returned where there are no more.
+
+    >>> from functional_nn import plots
+    >>> plots.confident_mistakes(np.array([0, 0]), np.array([[0.0, 50.0], [50.0, 0.0]]))
+    [Mistake(example=0, predicted=1, probability=1.0)]
     """
     count("confident_mistakes", "most", most)
     scores = scores_of("confident_mistakes", outputs, loss)
