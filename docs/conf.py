@@ -1,0 +1,105 @@
+"""The site: `python -m sphinx -W --keep-going -b html docs out/site` builds it, from pages in Markdown and docstrings."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import latex2mathml.converter
+from docutils import nodes
+from sphinx.application import Sphinx
+
+import functional_nn
+
+project = "functional_nn"
+version = release = functional_nn.__version__
+copyright = "the authors of functional_nn"
+html_show_copyright = False
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
+
+html_theme = "furo"
+html_title = "functional_nn"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = html_show_sourcelink = False
+pygments_style, pygments_dark_style = "friendly", "github-dark"
+copybutton_prompt_text, copybutton_prompt_is_regexp = r">>> |\.\.\. ", True
+
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
+myst_heading_anchors = 3
+
+default_role = "py:obj"  # `tree.map` in a docstring leads to it where it is public, and is code everywhere
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+autodoc_class_signature = "mixed"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 90
+toc_object_entries_show_parents = "hide"
+napoleon_google_docstring = False
+
+
+def as_rst(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
+    """Turn a docstring, plain text with `names` and indented blocks, into reStructuredText."""
+    after_blank, in_block, text = True, False, []
+    for line in lines:
+        indented = line.startswith("    ")
+        if indented and after_blank and not in_block and not _in_list(text):
+            text += ["::", ""]
+            in_block = True
+        elif line and not indented:
+            in_block = False
+        text.append(line if in_block or line.startswith((">>>", "...")) else _escaped(line))
+        after_blank = not line
+    lines[:] = text
+
+
+def _in_list(text: list[str]) -> bool:
+    """Return whether the paragraph above an indented line is an item of a list."""
+    above = [line for line in text if line and not line.startswith(" ")]
+    return bool(above) and above[-1].startswith(("- ", ":", ".. "))
+
+
+def _escaped(line: str) -> str:
+    """Return the line with its asterisks and bars escaped where they stand outside of `code`."""
+    pieces = re.split(r"(`[^`]*`)", line)
+    return "".join(p if p.startswith("`") else re.sub(r"([*|])(?![ ])", r"\\\1", p) for p in pieces)
+
+
+def lead_to_public_name(app: Sphinx, env: Any, node: nodes.Element, content: nodes.Element) -> nodes.Element | None:
+    """Resolve `fnn.tie`, `optim.chain` and, within a page's module, what the module does not have but `fnn` has."""
+    target = re.sub(r"\(.*\)$", "", node.get("reftarget", "")).removeprefix("fnn.")
+    if node.get("refdomain") != "py" or not target:
+        return None
+    domain = env.domains.python_domain
+    for name in (f"functional_nn.{target}", target):
+        if name in domain.objects and not name.endswith(".x"):
+            entry = domain.objects[name]
+            from sphinx.util.nodes import make_refnode
+
+            return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, content, name)
+    return None
+
+
+def write_inline(translator: Any, node: nodes.Element) -> None:
+    """Write a formula as MathML, which browsers draw themselves: no script, and nothing from another site."""
+    translator.body.append(latex2mathml.converter.convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def write_display(translator: Any, node: nodes.Element) -> None:
+    """Write a formula that stands on lines of its own; it scrolls where it is wider than the page."""
+    formula = latex2mathml.converter.convert(node.astext(), display="block")
+    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>\n')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what stands above."""
+    # A folder may have no pages yet.
+    logging.getLogger("sphinx.sphinx.directives.other").addFilter(lambda record: "glob pattern" not in str(record.msg))
+    app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
+    app.connect("missing-reference", lead_to_public_name)
+    app.add_html_math_renderer("mathml", (write_inline, None), (write_display, None))
+    app.config.html_math_renderer = "mathml"
