@@ -1,4 +1,4 @@
-"""The site: `python -m sphinx -W --keep-going -b html docs out/site` builds it, from pages in Markdown and docstrings."""
+"""The site, from Markdown and docstrings: `python -m sphinx -W --keep-going -b html docs out/site` builds it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import latex2mathml.converter
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util.nodes import make_refnode
 
 import functional_nn
 
@@ -33,11 +34,23 @@ myst_heading_anchors = 3
 default_role = "py:obj"  # `tree.map` in a docstring leads to it where it is public, and is code everywhere
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
-autodoc_class_signature = "mixed"
+autodoc_member_order = "bysource"
+ALIASES = "Init Params Pullback Shape Vjp Apply Pair Padding Margins Schedule Tree State Split Function Check Data"
+autodoc_type_aliases = {name: name for name in ALIASES.split()}  # as they are written, not what they stand for
+add_module_names = False
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 90
+python_maximum_signature_line_length = 100
+python_trailing_comma_in_multi_line_signatures = False
+smartquotes = False  # (n, ...) is a shape
 toc_object_entries_show_parents = "hide"
 napoleon_google_docstring = False
+
+
+def with_bare_aliases(
+    app: Sphinx, what: str, name: str, thing: object, options: Any, signature: str, returned: str
+) -> Any:
+    """Write an alias within a union as its name, too."""
+    return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returned))
 
 
 def as_rst(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
@@ -74,10 +87,8 @@ def lead_to_public_name(app: Sphinx, env: Any, node: nodes.Element, content: nod
         return None
     domain = env.domains.python_domain
     for name in (f"functional_nn.{target}", target):
-        if name in domain.objects and not name.endswith(".x"):
+        if name in domain.objects:
             entry = domain.objects[name]
-            from sphinx.util.nodes import make_refnode
-
             return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, content, name)
     return None
 
@@ -100,6 +111,7 @@ def setup(app: Sphinx) -> None:
     # A folder may have no pages yet.
     logging.getLogger("sphinx.sphinx.directives.other").addFilter(lambda record: "glob pattern" not in str(record.msg))
     app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", with_bare_aliases)
     app.connect("missing-reference", lead_to_public_name)
     app.add_html_math_renderer("mathml", (write_inline, None), (write_display, None))
     app.config.html_math_renderer = "mathml"
