@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from functional_nn.testing import check_vjp
 from tests.public import names_in, names_of_modules
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -50,9 +53,9 @@ def test_every_page_of_the_reference_is_in_its_contents() -> None:
         assert f"({page})" in contents, f"docs/reference/index.md does not lead to {page}"
 
 
-def blocks(language: str) -> list[str]:
-    page = (DOCS / "index.md").read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+def blocks(language: str, page: Path = DOCS / "index.md") -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def test_the_first_page_prints_what_it_promises(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,3 +65,15 @@ def test_the_first_page_prints_what_it_promises(capsys: pytest.CaptureFixture[st
     (share, words), (promised, promised_words) = (text.split(" ", 1) for text in (capsys.readouterr().out, printed))
     assert words == promised_words
     assert float(share) == pytest.approx(float(promised), abs=0.02)  # another processor rounds otherwise
+
+
+def test_the_layer_that_contributing_shows_is_right() -> None:
+    (source,) = blocks("python", DOCS.parent / "CONTRIBUTING.md")
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "CONTRIBUTING.md", "exec"), namespace)
+    layer, x = namespace["prelu"](start=0.5), np.random.default_rng(0).standard_normal((3, 2, 4))
+    params = {"w": np.array([0.5, -0.5, 0.0, 2.0])}
+    check_vjp(layer, params, x)
+    assert layer.apply(params, np.array([[-1.0, -1.0, -1.0, 3.0]])).tolist() == [[-0.5, 0.5, 0.0, 3.0]]
+    assert layer.init(np.random.default_rng(0), (2, 4))["w"].tolist() == [0.5] * 4
+    assert repr(layer) == "prelu(start=0.5)"
