@@ -18,7 +18,7 @@ version = release = functional_nn.__version__
 copyright = "the authors of functional_nn"
 html_show_copyright = False
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
 
 html_theme = "furo"
 html_title = "functional_nn"
@@ -43,7 +43,9 @@ python_maximum_signature_line_length = 100
 python_trailing_comma_in_multi_line_signatures = False
 smartquotes = False  # (n, ...) is a shape
 toc_object_entries_show_parents = "hide"
-napoleon_google_docstring = False
+
+
+ITEM = re.compile(r"^(\w+(?:, \w+)*) : ", flags=re.MULTILINE)
 
 
 def with_bare_aliases(
@@ -54,34 +56,27 @@ def with_bare_aliases(
 
 
 def as_rst(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
-    """Turn a docstring, plain text with `names` and indented blocks, into reStructuredText."""
-    after_blank, in_block, text = True, False, []
-    for line in lines:
-        indented = line.startswith("    ")
-        if indented and after_blank and not in_block and not _in_list(text):
-            text += ["::", ""]
-            in_block = True
-        elif line and not indented:
-            in_block = False
-        text.append(line if in_block or line.startswith((">>>", "...")) else _escaped(line))
-        after_blank = not line
-    lines[:] = text
+    """Turn a docstring into reStructuredText."""
+    lines[:] = "\n\n".join(map(paragraph_as_rst, "\n".join(lines).split("\n\n"))).split("\n")
 
 
-def _in_list(text: list[str]) -> bool:
-    """Return whether the paragraph above an indented line is an item of a list."""
-    above = [line for line in text if line and not line.startswith(" ")]
-    return bool(above) and above[-1].startswith(("- ", ":", ".. "))
-
-
-def _escaped(line: str) -> str:
-    """Return the line with its asterisks and bars escaped where they stand outside of `code`."""
-    pieces = re.split(r"(`[^`]*`)", line)
-    return "".join(p if p.startswith("`") else re.sub(r"([*|])(?![ ])", r"\\\1", p) for p in pieces)
+def paragraph_as_rst(text: str) -> str:
+    """Return a paragraph: an example, an indented block, a section of items `name : what it is`, or prose."""
+    if text.startswith(">>>"):
+        return text
+    if text.startswith("    "):
+        return f"::\n\n{text}"
+    head, underline, rest = [*text.split("\n", 2), "", ""][:3]
+    if re.fullmatch("-{3,}", underline):
+        return f"**{head}**\n\n{paragraph_as_rst(rest)}"
+    if all(ITEM.match(line) or line.startswith("    ") for line in text.split("\n")):
+        text = ITEM.sub(r"- `\1`: ", text).replace("\n    ", "\n  ")
+    pieces = re.split(r"(`[^`]*`)", text)  # asterisks and bars mean themselves, outside of `code` too
+    return "".join(p if p.startswith("`") else re.sub(r"[*|](?! )", r"\\\g<0>", p) for p in pieces)
 
 
 def lead_to_public_name(app: Sphinx, env: Any, node: nodes.Element, content: nodes.Element) -> nodes.Element | None:
-    """Resolve `fnn.tie`, `optim.chain` and, within a page's module, what the module does not have but `fnn` has."""
+    """Resolve what Sphinx does not: `fnn.tie`, `optim.chain`, and on any page the names of `fnn`."""
     target = re.sub(r"\(.*\)$", "", node.get("reftarget", "")).removeprefix("fnn.")
     if node.get("refdomain") != "py" or not target:
         return None
@@ -110,7 +105,7 @@ def setup(app: Sphinx) -> None:
     """Connect what stands above."""
     # A folder may have no pages yet.
     logging.getLogger("sphinx.sphinx.directives.other").addFilter(lambda record: "glob pattern" not in str(record.msg))
-    app.connect("autodoc-process-docstring", as_rst, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", as_rst)
     app.connect("autodoc-process-signature", with_bare_aliases)
     app.connect("missing-reference", lead_to_public_name)
     app.add_html_math_renderer("mathml", (write_inline, None), (write_display, None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -13,15 +12,30 @@ import functional_nn as fnn
 from functional_nn.value import Value
 
 BESIDES = ("arguments", "errors", "plots", "testing.strategies")  # public, and not attributes of `fnn`
+PEERS = ("interop.onnx", "interop.sklearn", "interop.torch")
+EXTRAS = {"PIL", "matplotlib", "hypothesis", "safetensors", "sklearn", "torch", "jax", "onnx"}  # what may be missing
 
 
 def names_of_modules() -> list[str]:
-    """Return the public modules: the package, those that it exports, those beside it, and all of `interop`."""
+    """Return the public modules: the package, those that it exports, those beside it, and the peers found here."""
     exported = [name for name in fnn.__all__ if inspect.ismodule(getattr(fnn, name))]
-    interop = importlib.util.find_spec("functional_nn.interop")
-    places = interop.submodule_search_locations if interop else None
-    peers = [f"interop.{module.name}" for module in pkgutil.iter_modules(places or [])]
-    return ["functional_nn", *(f"functional_nn.{name}" for name in sorted([*exported, *BESIDES, *peers]))]
+    beside = [f"functional_nn.{name}" for name in sorted([*exported, *BESIDES])]
+    return ["functional_nn", *beside, *(name for name in (f"functional_nn.{peer}" for peer in PEERS) if is_here(name))]
+
+
+def is_here(module: str) -> bool:
+    """Return whether a module exists, and what it needs is installed."""
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS and not module.startswith(error.name or "?"):
+            raise
+        return False
+    except ImportError as error:
+        if error.name not in EXTRAS:
+            raise
+        return False
+    return True
 
 
 def module_of(name: str) -> ModuleType:

@@ -15,13 +15,12 @@ import pytest
 
 import functional_nn as fnn
 from functional_nn.value import Value
-from tests.public import documented_things, home_of
+from tests.public import EXTRAS, documented_things, home_of, is_here
 
 # What an example may use without an import, as the reference says.
 NAMESPACE = {"np": np, "fnn": fnn, "arguments": importlib.import_module("functional_nn.arguments")} | {
     name: getattr(fnn, name) for name in fnn.__all__ if inspect.ismodule(getattr(fnn, name))
 }
-EXTRAS = {"PIL", "matplotlib", "hypothesis", "safetensors", "sklearn", "torch", "jax", "onnx"}
 # Modules that have yet to get examples; the list shrinks to nothing.
 WITHOUT_EXAMPLES = ("training.fit", "training.callbacks", "saving", "trained", "testing", "interop")
 
@@ -30,11 +29,8 @@ def modules() -> Iterator[ModuleType]:
     """Every module of the library that can be imported here."""
     yield fnn
     for found in pkgutil.walk_packages(fnn.__path__, "functional_nn."):
-        try:
+        if is_here(found.name):
             yield importlib.import_module(found.name)
-        except ImportError as error:
-            if error.name not in EXTRAS:
-                raise
 
 
 def docstrings(module: ModuleType) -> Iterator[tuple[str, str]]:
