@@ -5,32 +5,30 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import functional_nn as fnn
 from functional_nn.value import Value
 
+PACKAGE = Path(fnn.__file__).parent
 BESIDES = ("arguments", "errors", "plots", "testing.strategies")  # public, and not attributes of `fnn`
-PEERS = ("interop.onnx", "interop.sklearn", "interop.torch")
+PEERS = {"onnx", "sklearn", "torch"}  # in `interop`
 EXTRAS = {"PIL", "matplotlib", "hypothesis", "safetensors", "sklearn", "torch", "jax", "onnx"}  # what may be missing
 
 
 def names_of_modules() -> list[str]:
-    """Return the public modules: the package, those that it exports, those beside it, and the peers found here."""
+    """Return the public modules: the package, those that it exports, those beside it, and peers."""
     exported = [name for name in fnn.__all__ if inspect.ismodule(getattr(fnn, name))]
-    beside = [f"functional_nn.{name}" for name in sorted([*exported, *BESIDES])]
-    return ["functional_nn", *beside, *(name for name in (f"functional_nn.{peer}" for peer in PEERS) if is_here(name))]
+    peers = [f"interop.{path.stem}" for path in (PACKAGE / "interop").glob("*") if path.stem in PEERS]
+    return ["functional_nn", *(f"functional_nn.{name}" for name in sorted([*exported, *BESIDES, *peers]))]
 
 
 def is_here(module: str) -> bool:
-    """Return whether a module exists, and what it needs is installed."""
+    """Return whether what a module of the library needs is installed."""
     try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS and not module.startswith(error.name or "?"):
-            raise
-        return False
+        module_of(module)
     except ImportError as error:
         if error.name not in EXTRAS:
             raise
@@ -55,12 +53,11 @@ def names_in(module: str) -> list[str]:
 def documented_things() -> Iterator[tuple[str, Any]]:
     """Yield every public function, class and value that has a docstring of its own, once, by its public name."""
     seen: set[int] = set()
-    for module in names_of_modules():
+    for module in filter(is_here, names_of_modules()):
         for name in names_in(module):
             thing = getattr(module_of(module), name)
-            if (inspect.isroutine(thing) or inspect.isclass(thing) or isinstance(thing, Value)) and id(
-                thing
-            ) not in seen:
+            is_documented = inspect.isroutine(thing) or inspect.isclass(thing) or isinstance(thing, Value)
+            if is_documented and id(thing) not in seen:
                 seen.add(id(thing))
                 yield f"{module}.{name}", thing
 

@@ -25,12 +25,7 @@ NAMESPACE = {"np": np, "fnn": fnn, "arguments": importlib.import_module("functio
 WITHOUT_EXAMPLES = ("training.fit", "training.callbacks", "saving", "trained", "testing", "interop")
 
 
-def modules() -> Iterator[ModuleType]:
-    """Every module of the library that can be imported here."""
-    yield fnn
-    for found in pkgutil.walk_packages(fnn.__path__, "functional_nn."):
-        if is_here(found.name):
-            yield importlib.import_module(found.name)
+MODULES = ["functional_nn", *(found.name for found in pkgutil.walk_packages(fnn.__path__, "functional_nn."))]
 
 
 def docstrings(module: ModuleType) -> Iterator[tuple[str, str]]:
@@ -46,7 +41,8 @@ def docstrings(module: ModuleType) -> Iterator[tuple[str, str]]:
                         yield f"{module.__name__}.{name}.{attribute}", inspect.getdoc(method) or ""
 
 
-EXAMPLES = {name: doc for module in modules() for name, doc in docstrings(module) if ">>>" in doc}
+HERE = [importlib.import_module(name) for name in MODULES if is_here(name)]
+EXAMPLES = {name: doc for module in HERE for name, doc in docstrings(module) if ">>>" in doc}
 
 
 @pytest.fixture
@@ -83,6 +79,12 @@ def test_an_example_prints_what_it_promises(name: str) -> None:
         if error.name not in EXTRAS:
             raise
         pytest.skip(f"the example needs {error.name}")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_is_here_for_its_examples(module: str) -> None:
+    if not is_here(module):
+        pytest.skip(f"{module} needs an extra, so its examples were not run")
 
 
 def lacks_example(thing: Any) -> bool:
