@@ -28,7 +28,7 @@ def map_leaves(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
         for other in rest:
             if type(other) is not dict or other.keys() != node.keys():
                 raise Mismatch
-        return {key: map_leaves(f, node[key], [other[key] for other in rest]) for key in sorted(node)}
+        return {key: map_leaves(f, node[key], [other[key] for other in rest]) for key in _in_order(node)}
     keys = _keys(node)
     for other in rest:
         if not _alike(node, other, keys):
@@ -44,7 +44,7 @@ def map_arrays(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
         for other in rest:
             if type(other) is not dict or other.keys() != node.keys():
                 raise Mismatch
-        return {key: map_arrays(f, node[key], [other[key] for other in rest]) for key in sorted(node)}
+        return {key: map_arrays(f, node[key], [other[key] for other in rest]) for key in _in_order(node)}
     if type(node) in ARRAYS:
         for other in rest:
             if type(other) not in ARRAYS or other.shape != node.shape or other.dtype != node.dtype:
@@ -105,12 +105,19 @@ def _keys(node: Tree) -> list[Any] | None:
     if isinstance(node, np.ndarray):  # the common leaf, before the rarer nodes
         return None
     if isinstance(node, dict):
-        return sorted(node)
+        return _in_order(node)
     if node is None:
         return []
     if isinstance(node, list | tuple):
         return list(getattr(node, "_fields", range(len(node))))
     return None
+
+
+def _in_order(node: dict[Any, Any]) -> list[Any]:
+    try:
+        return sorted(node)
+    except TypeError:
+        raise TypeError(f"a tree's dict has the keys {list(node)}, expected keys of one type, such as names") from None
 
 
 def _child(node: Tree, key: Any) -> Tree:
@@ -119,7 +126,7 @@ def _child(node: Tree, key: Any) -> Tree:
 
 def _rebuild(node: Tree, children: list[Tree]) -> Tree:
     if isinstance(node, dict):
-        return dict(zip(sorted(node), children, strict=True))
+        return dict(zip(_in_order(node), children, strict=True))
     if node is None:
         return None
     if hasattr(node, "_fields"):

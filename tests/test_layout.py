@@ -14,16 +14,16 @@ PACKAGE = Path(fnn.__file__).parent
 # Each may import those on the lines above its own, and what stands on its own line.
 LEVELS = [
     ("arguments", "nodes"),
-    ("keys", "content", "errors", "extras", "tree", "blas", "allocator", "dtypes", "files", "npz"),
+    ("keys", "content", "errors", "extras", "tree", "blas", "allocator", "dtypes", "files", "npz", "record"),
     ("value", "layer_checks"),
     ("layer", "optim"),
     ("loss", "initializers", "result"),
     ("layers", "losses"),
     ("compose", "data"),
     ("models", "anatomy"),
+    ("saving",),
     ("training",),
     ("trained",),
-    ("saving",),
     ("testing",),
     ("plots",),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from functional_nn.arguments import as_path
 from functional_nn.data.class_names import class_names
 from functional_nn.data.decoding import decode
 from functional_nn.data.splits import Split, Splits, check_size, numbered, splits_from
@@ -43,7 +44,7 @@ def image_list(root: str | Path, size: int = 32) -> Splits:
     <Splits: image lists in ., with 1 training, 1 validation and 1 test images of 16x16x3 in 1 classes>
     """
     check_size(size)
-    root = Path(root)
+    root = as_path("image_list", "root", root)
     missing = [name for name in LISTS if not exists(root / name)]
     if missing:
         raise MissingFileError(

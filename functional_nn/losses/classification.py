@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn.arguments import fraction, optional, positive
+from functional_nn.arguments import array, fraction, optional, positive
 from functional_nn.loss import Loss, LossPullback, as_labels, as_rows, check_labels
 from functional_nn.value import constant, constructor
 
@@ -22,10 +22,13 @@ from functional_nn.value import constant, constructor
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return exp(z_k) / sum_j exp(z_j) along the last axis; the maximum is subtracted first, so nothing overflows.
 
+    Raises `TypeError` for what is no array.
+
     >>> losses.softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
+    array("softmax", "logits", logits)
     exps = np.exp(logits - logits.max(axis=-1, keepdims=True))
     exps /= exps.sum(axis=-1, keepdims=True)
     return exps
@@ -37,6 +40,10 @@ def labels_hit(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     >>> losses.labels_hit(np.array([[0.1, 2.0], [3.0, 0.0]]), np.array([1, 1]))
     array([ True, False])
     """
+    for name, rows in (("outputs", outputs), ("targets", targets)):
+        array("labels_hit", name, rows)
+    if outputs.ndim == 0 or outputs.shape[:1] != targets.shape[:1]:
+        raise ValueError(f"labels_hit: targets {targets.shape} for outputs {outputs.shape}, expected as many")
     labels = targets if targets.ndim == 1 else targets.argmax(axis=-1)
     return np.asarray(outputs.argmax(axis=-1) == labels)
 
