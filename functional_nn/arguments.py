@@ -186,7 +186,13 @@ def padding(constructor: str, name: str, value: Any) -> Padding:
 
 
 def initializer(constructor: str, name: str, value: Any) -> Callable[..., Any]:
-    """Return `value`, which must be a function (rng, shape) -> array; raises `TypeError` otherwise."""
+    """Return `value`, which must be a function (rng, shape) -> array; raises `TypeError` otherwise.
+
+    >>> arguments.initializer("dense", "w_init", "zeros")
+    Traceback (most recent call last):
+        ...
+    TypeError: dense: w_init is 'zeros', expected a function such as initializers.he_normal
+    """
     if not callable(value):
         raise TypeError(f"{constructor}: {name} is {value!r}, expected a function such as initializers.he_normal")
     return value
@@ -207,7 +213,15 @@ def optional(check: Callable[[str, str, Any], Any]) -> Callable[[str, str, Any],
 
 
 def as_path(function: str, name: str, value: Any) -> Path:
-    """Return a file's or a directory's path; raises `TypeError` for what is none."""
+    """Return a file's or a directory's path; raises `TypeError` for what is none.
+
+    >>> arguments.as_path("load", "root", "digits").suffix
+    ''
+    >>> arguments.as_path("load", "root", 3)
+    Traceback (most recent call last):
+        ...
+    TypeError: load: root is 3, expected a path: a string or a pathlib.Path
+    """
     if not isinstance(value, str | os.PathLike):
         raise TypeError(f"{function}: {name} is {value!r}, expected a path: a string or a pathlib.Path")
     return Path(value)

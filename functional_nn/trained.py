@@ -40,12 +40,6 @@ SHOWN_ERRORS = 10
 class Trained(Record):
     """A trained network and all that prediction needs; `fnn.save` keeps it in a file.
 
-        trained = fnn.Trained(
-            model, result.params, (32, 32, 3), transform=standardized, classes=splits.classes, loss=loss
-        )
-        trained.predict(images)                  # outputs (n, classes)
-        trained.classify(["cat.jpg"], top=2)     # [[("cat", 0.93), ("fox", 0.04)]]
-
     - `input_shape`: that of an example as `predict` takes it, before the transform and without the batch axis.
     - `transform`: `transform(x, None)` makes the model's input.
     - `classes`: the names of the outputs, for `classify`. `loss`: what it was trained with, whose `scores` are
@@ -55,6 +49,14 @@ class Trained(Record):
     It runs one example when it is made, and raises what the model raises at it: parameters without batch norm's
     statistics are refused at once. Raises `TypeError` for what is no layer, loss or dict, `ValueError` where the
     classes are not as many as the outputs.
+
+    >>> params = {"w": np.array([[1.0, -1.0]]), "b": np.zeros(2)}
+    >>> trained = fnn.Trained(layers.dense(2), params, (1,), classes=("above", "below"))
+    >>> trained.predict(np.array([[3.0]]))
+    array([[ 3., -3.]])
+    >>> [[(name, probability)]] = trained.classify(np.array([[3.0]]))
+    >>> name, round(probability, 4)
+    ('above', 0.9975)
     """
 
     model: Layer
