@@ -13,16 +13,29 @@ import functional_nn as fnn
 PACKAGE = Path(fnn.__file__).parent
 # Each may import those on the lines above its own, and what stands on its own line.
 LEVELS = [
-    ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator", "dtypes", "files", "npz"),
+    (
+        "keys",
+        "content",
+        "errors",
+        "extras",
+        "arguments",
+        "tree",
+        "blas",
+        "allocator",
+        "dtypes",
+        "files",
+        "npz",
+        "record",
+    ),
     ("value", "layer_checks"),
     ("layer", "optim"),
     ("loss", "initializers", "result"),
     ("layers", "losses"),
     ("compose", "data"),
     ("models", "anatomy"),
+    ("saving",),
     ("training",),
     ("trained",),
-    ("saving",),
     ("testing",),
     ("plots",),
 ]
