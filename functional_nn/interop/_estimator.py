@@ -26,7 +26,7 @@ with needs_extra("sklearn", "functional_nn.interop.sklearn"):
     from sklearn.model_selection import train_test_split
     from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-__all__ = ["Examples", "NeuralNet", "Scale", "kept"]
+__all__ = ["Examples", "NeuralNet", "Scale", "kept", "shown_batch"]
 
 TAKEN = (np.float64, np.float32, np.uint8)  # dtypes that stay; all others become the first
 Weights = np.ndarray | None
@@ -83,6 +83,11 @@ def kept(examples: Examples) -> Examples:
         counts = weights > 0.0
         x, y, weights = x[counts], y[counts], weights[counts]
     return Examples(x, y, None if (weights == weights[0]).all() else weights)
+
+
+def shown_batch(shape: Shape) -> str:
+    """Return the shape of a batch as it prints in an error: "(n, 8, 8, 1)"."""
+    return str(("n", *shape)).replace("'", "")
 
 
 class NeuralNet(BaseEstimator):  # type: ignore[misc]
@@ -164,8 +169,8 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
 
     def _check_shape(self, x: np.ndarray) -> None:
         if x.shape[1:] != self.input_shape_:
-            expected = ", ".join(map(str, ("n", *self.input_shape_)))
-            raise ValueError(f"{type(self).__name__}: X has shape {x.shape}, expected ({expected})")
+            expected = shown_batch(self.input_shape_)
+            raise ValueError(f"{type(self).__name__}: X has shape {x.shape}, expected {expected}")
 
     def _train(self, examples: Examples, outputs: int, *, epochs: int, goes_on: bool, stratify: bool) -> Self:
         """Train on the examples; `goes_on` from the last result, or from weights drawn anew."""
@@ -209,7 +214,7 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
     def _prepare(self, train: Examples, outputs: int) -> None:
         """Set all that stays as it is once training has begun: the model, the scale of the inputs, their shape."""
         for old in ("params_", "_result"):  # a failure on the way leaves an estimator that is not fitted
-            vars(self).pop(old, None)
+            self.__dict__.pop(old, None)
         self.input_shape_ = train.x.shape[1:]
         dtype = np.float32 if train.x.dtype == np.uint8 else train.x.dtype.type
         wanted = flag(type(self).__name__, "standardize", self.standardize)

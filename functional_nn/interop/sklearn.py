@@ -17,7 +17,7 @@ import numpy as np
 
 from functional_nn import keys, losses, optim
 from functional_nn.extras import needs_extra
-from functional_nn.interop._estimator import Examples, NeuralNet, Scale, kept
+from functional_nn.interop._estimator import Examples, NeuralNet, Scale, kept, shown_batch
 from functional_nn.loss import Loss
 
 with needs_extra("sklearn", "functional_nn.interop.sklearn"):
@@ -138,7 +138,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
     def _learn(self, examples: Examples, epochs: int, goes_on: bool) -> Self:
         known = np.isin(examples.y, self.classes_)
         if not known.all():
-            first = examples.y[~known][0]
+            first = examples.y[~known].tolist()[0]
             raise ValueError(f"NeuralNetClassifier: y holds {first!r}, which is not among the classes {self.classes_}")
         if self.class_weight is not None:
             examples = kept(examples._replace(weights=self._weights_of(examples)))
@@ -154,9 +154,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
         else:
             by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=examples.y)
         if not np.isfinite(by_class).all() or (by_class < 0.0).any():
-            raise ValueError(
-                f"NeuralNetClassifier: class_weight is {self.class_weight!r}, expected no negative numbers"
-            )
+            given = f"class_weight is {self.class_weight!r}"
+            raise ValueError(f"NeuralNetClassifier: {given}, expected finite numbers that are not negative")
         return np.asarray(weights * by_class[labels])
 
     def _default_loss(self) -> Loss:
@@ -214,7 +213,7 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):  # type: ignore[misc]
         if not goes_on:
             self._target_shape = examples.y.shape[1:]
         elif examples.y.shape[1:] != self._target_shape:
-            shapes = f"y has shape {examples.y.shape}, before (n, {', '.join(map(str, self._target_shape))})"
+            shapes = f"y has shape {examples.y.shape}, before {shown_batch(self._target_shape)}"
             raise ValueError(f"NeuralNetRegressor: {shapes}")
         rows = examples.y.reshape(len(examples.y), -1)
         return self._train(examples._replace(y=rows), rows.shape[1], epochs=epochs, goes_on=goes_on, stratify=False)
