@@ -228,5 +228,5 @@ def test_a_benchmark_without_peers_draws_no_picture(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(run, "alternate", quick)
     run.benchmark([], tmp_path, quick=True)
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
-    assert not (tmp_path / "ratios.png").exists()
+    assert not (tmp_path / "ratios.svg").exists()
     assert capsys.readouterr().out.endswith("results.json\n")
