@@ -193,20 +193,19 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
             batch_size=self.batch_size,
             seed=self.seed,
             validation=validation,
-            transform=self._scale,
+            transform=self._transform_of(train.x),
             progress=False,
             callback=[*given, *([] if best is None else [best])],
             resume=self._result if goes_on else None,
         )
-        self._keep(result, None if best is None else best.result, train)
+        self._keep(result, None if best is None else best.result, data[0])
         scores = None if validation is None else self._validation_scores(result.history, loss, validation[1])
         self.validation_scores_ = scores
         return self
 
-    def _keep(self, result: FitResult, best: FitResult | None, train: Examples) -> None:
-        params = (result if best is None else best).params
-        size = min(self.batch_size, len(train.x))
-        self.params_ = statistics(self.model_, params, train.x, batch_size=size, transform=self._scale)
+    def _keep(self, result: FitResult, best: FitResult | None, x: np.ndarray) -> None:
+        params, size = (result if best is None else best).params, min(self.batch_size, len(x))
+        self.params_ = statistics(self.model_, params, x, batch_size=size, transform=self._transform_of(x))
         self._result, self._best = result, best
         self.loss_curve_ = [record["loss"] for record in result.history]
         self.n_iter_ = len(result.history)
@@ -231,8 +230,13 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
 
     def _pair(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Return what `fit` takes: inputs, and targets with their weights if there are any."""
-        targets = self._targets(examples.y)
-        return examples.x, (targets if examples.weights is None else losses.weighted_targets(targets, examples.weights))
+        targets, weights = self._targets(examples.y), examples.weights
+        x = examples.x if examples.x.dtype == np.uint8 else self._scale(examples.x)
+        return x, targets if weights is None else losses.weighted_targets(targets, weights)
+
+    def _transform_of(self, x: np.ndarray) -> Scale | None:
+        """Return the transform of batches: bytes become floats batch by batch, so that a data set stays small."""
+        return self._scale if x.dtype == np.uint8 else None
 
     def _split(self, examples: Examples, share: float, stratify: bool) -> tuple[Examples, Examples | None]:
         """Return the examples to train on and those held out, drawn from the seed and the labels alone."""

@@ -21,6 +21,7 @@ ROOMS = {
     "autopsy": {"report", "running", "showing"},
     "report": {"running", "showing"},
     "autoencoder": set(),
+    "sklearn_side_by_side": {"running"},
     "running": {"showing"},
     "showing": set(),
     "mutants": {"running", "showing"},
