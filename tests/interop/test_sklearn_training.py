@@ -157,6 +157,17 @@ def test_the_parameters_kept_are_those_of_the_best_epoch():
     assert_same(stopped, NeuralNetClassifier(**options, epochs=best).fit(X, Y))
 
 
+def test_a_warm_start_that_learns_nothing_better_keeps_the_best_of_before():
+    options = {"hidden": 30, "batch_size": 16, "learning_rate": 0.05, "validation": 0.3}
+    first = NeuralNetClassifier(**options, epochs=15, warm_start=True).fit(X, Y)
+    kept = params_of(first)
+    first.fit(X, Y)
+    figures = [record["val_loss"] for record in first._result.history]
+    assert figures.index(min(figures)) < 15, "this data should be overfitted"
+    for one, other in zip(params_of(first), kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_callback_that_keeps_the_best_says_by_which_figure():
     options = {"hidden": 30, "batch_size": 16, "learning_rate": 0.05, "validation": 0.3}
     net = NeuralNetClassifier(**options, epochs=20, callbacks=[fnn.callbacks.keep_best("val_accuracy")]).fit(X, Y)
