@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
-from functional_nn import data, keys, layers, losses, models, optim, tree
+from functional_nn import content, keys, layers, losses, models, optim, tree
 from functional_nn.arguments import count, flag, fraction
 from functional_nn.extras import needs_extra
 from functional_nn.initializers import glorot_uniform
+from functional_nn.interop._examples import Examples, Scale, checked_weights, kept, shown_batch
 from functional_nn.interop._nested import changed, grouped, nested
 from functional_nn.layer import Layer, Shape
 from functional_nn.loss import Loss
@@ -24,70 +24,11 @@ from functional_nn.training.checks import as_callbacks
 with needs_extra("sklearn", "functional_nn.interop.sklearn"):
     from sklearn.base import BaseEstimator
     from sklearn.model_selection import train_test_split
-    from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, validate_data
 
-__all__ = ["Examples", "NeuralNet", "Scale", "kept", "shown_batch"]
+__all__ = ["NeuralNet"]
 
 TAKEN = (np.float64, np.float32, np.uint8)  # dtypes that stay; all others become the first
-Weights = np.ndarray | None
-
-
-class Examples(NamedTuple):
-    """Inputs (n, ...), what to learn of them (n, ...), and weights (n,), None where all count alike."""
-
-    x: np.ndarray
-    y: np.ndarray
-    weights: Weights
-
-    def at(self, rows: np.ndarray) -> Examples:
-        """Return the examples of these rows."""
-        return Examples(self.x[rows], self.y[rows], None if self.weights is None else self.weights[rows])
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The transform (x - mean) / std by the last axis, computed in float64 and given in `dtype`."""
-
-    mean: np.ndarray
-    std: np.ndarray
-    dtype: Any
-
-    def __call__(self, x: np.ndarray, key: object = None) -> np.ndarray:
-        """Return x (n, ..., k) standardized."""
-        return ((x - self.mean) / self.std).astype(self.dtype, order="C", copy=False)
-
-    def undone(self, y: np.ndarray) -> np.ndarray:
-        """Return what `y` (n, k) is the standardized form of, float64."""
-        return np.asarray(y * self.std + self.mean)
-
-    @classmethod
-    def of(cls, x: np.ndarray, weights: Weights, dtype: Any, wanted: bool) -> Scale:
-        """Return the scale that gives x zero mean and unit variance or, where that is not wanted, changes nothing."""
-        if not wanted:
-            return cls(np.zeros(1, dtype), np.ones(1, dtype), dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused
-            call = data.standardize(x, weights).call
-        assert call is not None
-        mean, std = (np.asarray(call.arguments[name]) for name in ("mean", "std"))
-        return cls(mean, np.where(std > 0.0, std, 1.0), dtype)
-
-
-def kept(examples: Examples) -> Examples:
-    """Return the examples whose weight is not 0, with no weights where all are equal."""
-    x, y, weights = examples
-    if weights is None:
-        return examples
-    if not weights.any():
-        raise ValueError("all weights are zero: no example is left to learn from")
-    if not weights.all():
-        counts = weights > 0.0
-        x, y, weights = x[counts], y[counts], weights[counts]
-    return Examples(x, y, None if (weights == weights[0]).all() else weights)
-
-
-def shown_batch(shape: Shape) -> str:
-    """Return the shape of a batch as it prints in an error: "(n, 8, 8, 1)"."""
-    return str(("n", *shape)).replace("'", "")
 
 
 class NeuralNet(BaseEstimator):  # type: ignore[misc]
@@ -165,7 +106,7 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
         x, y = validate_data(self, X, y, reset=reset, dtype=TAKEN, allow_nd=True, **checks)
         if not reset:
             self._check_shape(x)
-        return kept(Examples(x, y, None if sample_weight is None else _checked_weights(sample_weight, len(x))))
+        return kept(Examples(x, y, None if sample_weight is None else checked_weights(sample_weight, len(x))))
 
     def _check_shape(self, x: np.ndarray) -> None:
         if x.shape[1:] != self.input_shape_:
@@ -178,7 +119,9 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
         share = fraction(name, "validation", self.validation)
         given, epochs = as_callbacks(self.callbacks), count(name, "epochs", epochs)
         train, held = self._split(examples, share, stratify)
-        if not goes_on:
+        if goes_on:
+            self._check_unchanged()
+        else:
             self._prepare(train, outputs)
         data, validation = self._pair(train), None if held is None else self._pair(held)
         loss = self._loss() if examples.weights is None else losses.weighted(self._loss())
@@ -220,6 +163,17 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
         self._scale = Scale.of(train.x, train.weights, dtype, wanted)
         self._prepare_targets(train)
         self.model_ = self._network(outputs)
+        self._asked = self._asked_for()
+
+    def _asked_for(self) -> dict[str, Any]:
+        """Return the parameters that cannot change while training goes on."""
+        return {name: getattr(self, name) for name in ("model", "hidden", "standardize")}
+
+    def _check_unchanged(self) -> None:
+        for name, value in self._asked_for().items():
+            if not content.same(value, self._asked[name]):
+                given = f"{name} is {content.show(value)}, in the training before {content.show(self._asked[name])}"
+                raise ValueError(f"{type(self).__name__}: {given}: fit anew with warm_start=False")
 
     def _initial(self) -> Any:
         params = self.model_.init(keys.generator(self.seed), self.input_shape_)
@@ -282,12 +236,3 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
         x = validate_data(self, X, reset=False, dtype=TAKEN, allow_nd=True)
         self._check_shape(x)
         return predict(self.model_, self.params_, x, transform=self._scale)
-
-
-def _checked_weights(sample_weight: Any, n: int) -> np.ndarray:
-    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weights.shape != (n,):
-        raise ValueError(f"sample_weight has shape {weights.shape}, expected ({n},), one weight an example")
-    if (weights < 0.0).any():
-        raise ValueError(f"sample_weight holds {weights.min()}, expected numbers that are not negative")
-    return np.asarray(weights)

@@ -17,7 +17,8 @@ import numpy as np
 
 from functional_nn import keys, losses, optim
 from functional_nn.extras import needs_extra
-from functional_nn.interop._estimator import Examples, NeuralNet, Scale, kept, shown_batch
+from functional_nn.interop._estimator import NeuralNet
+from functional_nn.interop._examples import Examples, Scale, kept, shown_batch
 from functional_nn.loss import Loss
 
 with needs_extra("sklearn", "functional_nn.interop.sklearn"):

@@ -1,5 +1,8 @@
 """How the estimators train: weights, parts, warm starts, and held-out examples."""
 
+import pickle
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ pytest.importorskip("sklearn", minversion="1.6")
 from sklearn.metrics import r2_score
 
 import functional_nn as fnn
+from functional_nn import layers, models
 from functional_nn.interop.sklearn import NeuralNetClassifier, NeuralNetRegressor
 from tests.interop.estimators import QUICK, RX, RY, X, Y, assert_same, params_of
 from tests.refusals import refused
@@ -106,6 +110,27 @@ def test_what_parts_cannot_do_is_refused():
             NeuralNetClassifier(**options).partial_fit(X, Y, classes=[0, 1, 2])
     with pytest.raises(ValueError, match=r"validation is 0\.1, which needs all examples at once: use fit"):
         NeuralNetRegressor(validation=0.1).partial_fit(RX, RY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden": 9}, "hidden is 9, in the training before 8"),
+        ({"standardize": False}, "standardize is False, in the training before True"),
+        ({"model": layers.dense(3)}, "model is dense(3), in the training before None"),
+    ],
+)
+def test_what_cannot_change_while_training_goes_on_is_refused(changes, message):
+    net = NeuralNetClassifier(**QUICK, warm_start=True).fit(X, Y).set_params(**changes)
+    for go_on in (net.fit, net.partial_fit):
+        with refused(ValueError, f"NeuralNetClassifier: {message}: fit anew with warm_start=False"):
+            go_on(X, Y)
+    net.set_params(warm_start=False).fit(X, Y)
+
+
+def test_a_pickled_constructor_of_bound_arguments_goes_on():
+    net = NeuralNetClassifier(partial(models.two_layer_perceptron, hidden=5), **QUICK, warm_start=True).fit(X, Y)
+    assert_same(pickle.loads(pickle.dumps(net)).fit(X, Y), net.fit(X, Y))
 
 
 @pytest.mark.parametrize("validation", [0.0, 0.2])
