@@ -88,11 +88,13 @@ def compared(x: Any, y: Any, seeds: int) -> dict[str, list[Outcome]]:
         warnings.simplefilter("ignore", ConvergenceWarning)  # of an MLPClassifier that has passed all its epochs
         for seed in range(seeds):
             x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.2, stratify=y, random_state=seed)
-            for name, estimator in contestants(seed).items():
-                if not seed:
-                    estimator.fit(x_train, y_train)  # what is imported and allocated once is not timed
-                taken = min(seconds(fitting(estimator, x_train, y_train), REPEATS))
-                outcomes.setdefault(name, []).append(Outcome(estimator.score(x_test, y_test), taken))
+            estimators = contestants(seed)
+            taken: dict[str, list[float]] = {name: [] for name in estimators}
+            for name, estimator in REPEATS * list(estimators.items()):  # in turns
+                taken[name] += seconds(fitting(estimator, x_train, y_train), 1, warmup=int(not taken[name]))
+            for name, estimator in estimators.items():
+                outcome = Outcome(estimator.score(x_test, y_test), min(taken[name]))
+                outcomes.setdefault(name, []).append(outcome)
     return outcomes
 
 
