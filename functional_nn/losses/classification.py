@@ -71,12 +71,18 @@ def softmax_cross_entropy() -> Loss:
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
 
+    def each(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        shifted, _, total = _log_partition(outputs)
+        if targets.ndim != 1 or targets.dtype.kind not in "iu":
+            rows = checked_rows(outputs, targets)
+            return np.asarray(-np.sum(rows * (shifted - np.log(total)), axis=1, dtype=np.float64))
+        at = (np.arange(len(outputs)), as_labels("softmax_cross_entropy", outputs, targets))
+        return np.log(total)[:, 0] - shifted[at]
+
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
         n = len(outputs)
         if targets.ndim != 1 or targets.dtype.kind not in "iu":
-            _check_classes("softmax_cross_entropy", outputs)
-            rows = as_rows("softmax_cross_entropy", outputs, targets, "one-dimensional integer labels or ")
-            return _rows_cross_entropy(outputs, rows, n)
+            return _rows_cross_entropy(outputs, checked_rows(outputs, targets), n)
         at = (np.arange(n), as_labels("softmax_cross_entropy", outputs, targets))
         shifted, exps, total = _log_partition(outputs)
 
@@ -88,7 +94,11 @@ def softmax_cross_entropy() -> Loss:
 
         return -_total(shifted[at] - np.log(total)[:, 0]) / n, pullback
 
-    return Loss("softmax_cross_entropy", vjp=vjp, hits=labels_hit, scores=softmax)
+    def checked_rows(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        _check_classes("softmax_cross_entropy", outputs)
+        return as_rows("softmax_cross_entropy", outputs, targets, "one-dimensional integer labels or ")
+
+    return Loss("softmax_cross_entropy", vjp=vjp, each=each, hits=labels_hit, scores=softmax)
 
 
 @constructor(label_smoothing=fraction, class_weights=optional(_class_weights))
@@ -123,7 +133,8 @@ def cross_entropy(label_smoothing: float = 0.0, class_weights: tuple[float, ...]
             rows *= np.asarray(class_weights, outputs.dtype)
         return _rows_cross_entropy(outputs, rows, weight(labels))
 
-    return Loss("cross_entropy", vjp=vjp, hits=labels_hit, weight=weight, scores=softmax)
+    weigh = len if class_weights is None else weight
+    return Loss("cross_entropy", vjp=vjp, hits=labels_hit, weight=weigh, scores=softmax)
 
 
 @constant
