@@ -229,6 +229,15 @@ def clip_by_global_norm(limit: float) -> Transform:
     return _stateless("clip_by_global_norm", update)
 
 
+def _rate_at(schedule: Schedule, step: int) -> float:
+    """Return the schedule's rate; one that is not finite shows in the parameters, and `fit` keeps what was before."""
+    rate = schedule(step)
+    if not isinstance(rate, int | float | np.integer | np.floating) or rate < 0.0:
+        expected = "expected a number that is not negative"
+        raise ValueError(f"scale_by_learning_rate: the schedule's rate at step {step} is {rate!r}, {expected}")
+    return float(rate)
+
+
 class ScheduleState(NamedTuple):
     """The number of updates so far."""
 
@@ -260,9 +269,8 @@ def scale_by_learning_rate(rate: float | Schedule) -> Transform:
 
     def update(grads: Tree, state: ScheduleState, params: Tree) -> tuple[Tree, ScheduleState]:
         expect_state("scale_by_learning_rate", state, ScheduleState)
-        step, schedule = state.step, "the schedule's rate at step"
-        now = not_negative("scale_by_learning_rate", f"{schedule} {step}", rate(step))
-        return tree.map_arrays(lambda g: -now * g, grads), ScheduleState(step + 1)
+        now = _rate_at(rate, state.step)
+        return tree.map_arrays(lambda g: -now * g, grads), ScheduleState(state.step + 1)
 
     return Transform(init, update)
 
