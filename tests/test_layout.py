@@ -18,13 +18,15 @@ LEVELS = [
     ("layer", "optim"),
     ("loss", "initializers", "result"),
     ("layers", "losses"),
-    ("compose", "data"),
+    ("compose", "data", "answers"),
     ("models", "anatomy"),
     ("training",),
     ("trained",),
     ("saving",),
     ("testing",),
     ("plots",),
+    ("cli",),
+    ("__main__",),
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 

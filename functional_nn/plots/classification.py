@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from functional_nn.arguments import count
-from functional_nn.loss import Loss
-from functional_nn.plots.answers import (
+from functional_nn.answers import (
     answers,
     confident_mistakes,
     counts_of,
     frequent_confusions,
     images_of,
 )
+from functional_nn.arguments import count
+from functional_nn.loss import Loss
 from functional_nn.plots.canvas import (
     LETTER_INCHES,
     Axes,
