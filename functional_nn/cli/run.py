@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import platform
-import sys
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +16,9 @@ from functional_nn.cli.page import write_page
 from functional_nn.cli.run_files import RunFiles
 from functional_nn.cli.scores import Scores, scores_of
 from functional_nn.cli.settings import Settings, chosen_settings
-from functional_nn.data import Splits
+from functional_nn.data import BatchTransform, Splits
 from functional_nn.data.splits import by_class
-from functional_nn.layer import Layer
+from functional_nn.layer import Layer, Params
 from functional_nn.result import FitResult
 from functional_nn.saving import load, save
 from functional_nn.trained import Trained
@@ -31,29 +29,151 @@ __all__ = ["train"]
 HELD_OUT = 0.1  # of each class, where the source has no validation split
 
 
+class Run(NamedTuple):
+    """What a run trains, on what, and where it is kept."""
+
+    model: Layer
+    params: Params
+    splits: Splits
+    settings: Settings
+    standardize: BatchTransform
+    files: RunFiles
+    workers: int | None
+
+
 def train(options: argparse.Namespace, files: RunFiles, *, goes_on: bool) -> None:
     """Train on the data of the options, write the network and its page, and say what was done."""
-    splits = _with_validation(data.load(options.data, options.size, options.cache), options.seed)
-    run = _Run(splits, chosen_settings(options, splits), files, options.workers)
-    _say(splits.description)
+    try:
+        run = _prepared(options, files)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(files, "before training; nothing is lost")) from None
+    _say(run.splits.description)
     _say(f"{run.settings.model}: {tree.size(run.params):,} parameters; {run.settings}")
-    if goes_on:
-        goes_on = run.resumed(force=options.force)
-    if not goes_on:
-        files.begin_anew()
-    network, scores, history = run.trained()
+    result, best = _trained(run, goes_on=goes_on, force=options.force)
+    try:
+        _kept(run, result, best)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(files, "after training")) from None
+
+
+def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
+    splits = data.load(options.data, options.size, options.cache)
+    if not len(splits.train[0]):
+        raise ValueError(f"{options.data}: there are no training images")
+    splits = _with_validation(options.data, splits, options.seed)
+    settings = chosen_settings(options, splits)
+    network, shape = NETWORKS[settings.model], splits.train[0].shape[1:]
+    network.check(settings.model, len(splits.classes), shape)
+    model = network.made(len(splits.classes))
+    params = model.init(np.random.default_rng(settings.seed), shape)
+    return Run(model, params, splits, settings, data.standardize(splits.train[0]), files, options.workers)
+
+
+def _with_validation(place: str, splits: Splits, seed: int) -> Splits:
+    """Return the splits with validation images, held out from those for training where there are none."""
+    if len(splits.val[0]):
+        return splits
+    images, labels = splits.train
+    train, val, _ = by_class(place, labels, val=HELD_OUT, test=0.0, key=seed)
+    return replace(splits, train=(images[train], labels[train]), val=(images[val], labels[val]))
+
+
+def _trained(run: Run, *, goes_on: bool, force: bool) -> tuple[FitResult, FitResult]:
+    """Return the result of training, and that of its best epoch."""
+    files, epochs = run.files, run.settings.epochs
+    try:
+        if goes_on:
+            _say(f"going on after {len(load(files.checkpoint).history)} of {epochs} epochs, kept in {files.checkpoint}")
+        else:
+            files.begin_anew()
+        return _fit(run)
+    except Interrupted as error:
+        done = len(error.result.history)
+        when = f"after {done} of {epochs} epochs" if done else "before the first epoch had ended"
+        raise KeyboardInterrupt(_how_to_go_on(files, when)) from None
+    except DivergenceError as error:
+        anew = " and --force, since the epochs before are kept" if files.checkpoint.exists() else ""
+        raise DivergenceError(f"{error}: give a smaller --learning-rate{anew}", error.result) from error
+    except ValueError as error:
+        if not goes_on:
+            raise
+        if not force:
+            remedy = "give the options of that run to go on, --force to begin anew, or another --out"
+            raise ValueError(f"{error}\nfunctional-nn: {remedy}") from error
+    _say(f"beginning anew: {files.checkpoint} was of another run")
+    return _trained(run, goes_on=False, force=False)
+
+
+def _fit(run: Run) -> tuple[FitResult, FitResult]:
+    settings = run.settings
+    best = callbacks.keep_best("val_loss", run.files.best)
+    stop = [callbacks.early_stopping(settings.patience)] if settings.patience else []
+    result = fit(
+        run.model,
+        run.params,
+        run.splits.train,
+        loss=NETWORKS[settings.model].loss,
+        optimizer=settings.optimizer(len(run.splits.train[0])),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        validation=run.splits.val,
+        transform=settings.augmented(run.standardize),
+        workers=run.workers,
+        callback=[best, *stop],
+        checkpoint=run.files.checkpoint,
+    )
+    return result, best.result
+
+
+def _kept(run: Run, result: FitResult, best: FitResult) -> None:
+    """Write the network and its page, and remove what only an interrupted run needs."""
+    files, record = run.files, best.history[-1]
+    network = _network(run, result, best)
+    images, labels = run.splits.test
+    outputs = network.predict(images)
+    scores = scores_of(network, labels, outputs) if len(images) else None
+    network = replace(network, about=network.about | {"test": scores.plain() if scores else {}})
     save(files.net, network)
-    _say(_outcome(network, scores))
-    _say(f"{files.net}: the network; classify pictures with: functional-nn classify {files.net} FILE...")
-    _say(_paged(files, network, splits, scores, history))
+    figures = f"validation loss {record['val_loss']:.4g}, accuracy {record['val_accuracy']:.1%}"
+    _say(f"best epoch: {record['epoch']} of {len(result.history)}, {figures}")
+    _say(f"test: {scores}" if scores else "test: there are no test images")
+    _say(f"{files.net}: the network; functional-nn classify {files.net} FILE...")
+    missing = write_page(files.page, files.net.name, network, run.splits.test, outputs, scores)
+    _say(f"{files.page}: its page, {missing or 'with its learning curves and mistakes'}")
     files.begin_anew()
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What a run trains, and where it keeps it."""
+def _network(run: Run, result: FitResult, best: FitResult) -> Trained:
+    about: dict[str, Any] = {
+        "data": run.splits.description,
+        "settings": asdict(run.settings),
+        "epochs": len(result.history),
+        "best_epoch": len(best.history),
+        "validation": {key: best.history[-1][f"val_{key}"] for key in ("loss", "accuracy")},
+        "history": result.history,
+        "versions": {
+            "functional_nn": functional_nn.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+    return Trained(
+        run.model,
+        best.params,
+        run.splits.train[0].shape[1:],
+        transform=run.standardize,
+        classes=run.splits.classes,
+        loss=NETWORKS[run.settings.model].loss,
+        about=about,
+    )
 
-    splits: Splits
-    settings: Settings
-    files: RunFiles
-    workers: int | None
+
+def _how_to_go_on(files: RunFiles, when: str) -> str:
+    if not files.checkpoint.exists():
+        return f"{when}: the same command begins again"
+    return f"{when}: they are kept in {files.checkpoint}, and the same command goes on from there"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
