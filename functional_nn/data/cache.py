@@ -11,7 +11,7 @@ import numpy as np
 from functional_nn import npz
 from functional_nn.data.splits import NAMES, Splits
 from functional_nn.errors import DataError
-from functional_nn.files import exists, open_regular, replaced, unfinished_name
+from functional_nn.files import exists, open_regular, replaced
 
 __all__ = ["cached", "read"]
 
@@ -31,9 +31,8 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     if exists(file):
         return read(file, source)
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = unfinished_name(file)
-    unfinished.touch(exist_ok=False)  # fails before the work if nothing can be written there
-    unfinished.unlink()
+    with replaced(file, trial=True):
+        pass  # raises before the work if nothing can be written there
     splits = load()
     if not isinstance(splits, Splits):
         raise TypeError(f"{file}: load() returned {type(splits).__name__}, expected data.Splits: nothing was written")
