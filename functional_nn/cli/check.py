@@ -28,7 +28,7 @@ def add_options(parser: Parser) -> None:
     """Add the arguments of this command."""
     parser.add_argument("layer", metavar="MODULE:LAYER", help="a module or a file.py, and a name in it")
     parser.add_argument("--input-shape", type=shape, required=True, metavar="H,W,C", help="of one input")
-    parser.add_argument("--seed", type=whole(0, MOST_SEED), default=0, metavar="S", help="of what is drawn (default: 0)")
+    parser.add_argument("--seed", type=whole(0, MOST_SEED), default=0, metavar="S", help="of what is drawn")
 
 
 def run(options: argparse.Namespace) -> int:

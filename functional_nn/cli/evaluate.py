@@ -60,7 +60,7 @@ def _renumbered(options: argparse.Namespace, network: Trained, splits: Splits) -
     if known != found or len(splits.classes) != len(found):
         lacking, unknown = (", ".join(sorted(names)[:5]) or "none" for names in (known - found, found - known))
         raise ValueError(
-            f"{options.data}: its classes are not those that {options.net} knows: missing {lacking}; unknown {unknown}: "
+            f"{options.data}: its classes are not those of {options.net}: missing {lacking}; unknown {unknown}: "
             "give the folders or the lines of classes.txt the same names"
         )
     return np.array([network.classes.index(name) for name in splits.classes])

@@ -11,7 +11,17 @@ from typing import Any, NoReturn
 from functional_nn.saving import load
 from functional_nn.trained import Trained
 
-__all__ = ["NETWORK_ENDINGS", "Parser", "above_zero", "loaded", "not_below_zero", "printable", "shape", "whole"]
+__all__ = [
+    "MOST_SEED",
+    "NETWORK_ENDINGS",
+    "Parser",
+    "above_zero",
+    "loaded",
+    "not_below_zero",
+    "printable",
+    "shape",
+    "whole",
+]
 
 MOST = 1_000_000
 MOST_SEED = 2**32 - 1
@@ -22,9 +32,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that keeps the lines of its examples, takes no abbreviations, and answers an error in a line."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options
-        )
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2."""

@@ -26,6 +26,7 @@ from functional_nn.trained import Trained
 
 __all__ = ["write_page"]
 
+SETTINGS = ("batch_size", "learning_rate", "weight_decay", "shift", "flip", "patience", "seed")  # shown
 PIECE = re.compile(r"<!-- (\w+) -->\n(.*?)\n(?=<!--|\Z)", re.DOTALL)
 
 
@@ -33,9 +34,7 @@ class Html(str):
     """Text that a template made; every other text is escaped."""
 
 
-def write_page(
-    path: Path, net: str, network: Trained, test: Split, outputs: np.ndarray, scores: Scores | None
-) -> str:
+def write_page(path: Path, net: str, network: Trained, test: Split, outputs: np.ndarray, scores: Scores | None) -> str:
     """Write the page of a network that `train` made. Return what it lacks and how to get it, "" where nothing.
 
     `net` is the name of its file, `outputs` are those for the images of `test`, `scores` theirs, None where there are
@@ -67,15 +66,19 @@ def write_page(
 def _headline(scores: Scores | None) -> Html:
     if scores is None:
         return _filled("note", text="There are no test images, so it is not known how often it is right.")
-    low, high = f"{scores.low:.1%}", f"{scores.high:.1%}"
     return _filled(
-        "headline", accuracy=f"{scores.right / scores.n:.1%}", right=f"{scores.right:,}", n=f"{scores.n:,}", low=low, high=high
+        "headline",
+        accuracy=f"{scores.right / scores.n:.1%}",
+        right=f"{scores.right:,}",
+        n=f"{scores.n:,}",
+        low=f"{scores.low:.1%}",
+        high=f"{scores.high:.1%}",
     )
 
 
 def _recall(recall: Recall) -> dict[str, str]:
-    share = recall.right / recall.n
-    return {"name": recall.name, "width": f"{100 * share:.1f}", "share": f"{share:.0%}", "n": f"{recall.right:,} of {recall.n:,}"}
+    share, right = recall.right / recall.n, f"{recall.right:,} of {recall.n:,}"
+    return {"name": recall.name, "width": f"{100 * share:.1f}", "share": f"{share:.0%}", "right": right}
 
 
 def _confusion(confusion: tuple[str, str, int]) -> dict[str, str]:
@@ -97,7 +100,7 @@ def _facts(network: Trained) -> Iterable[dict[str, str]]:
         "input": " x ".join(map(str, network.input_shape)),
         "epochs": epochs,
         "validation": f"loss {validation['loss']:.4g}, accuracy {validation['accuracy']:.1%}",
-        **{name.replace("_", " "): str(value) for name, value in about["settings"].items() if name not in ("model", "epochs")},
+        **{name.replace("_", " "): str(about["settings"][name]) for name in SETTINGS},
         **about["versions"],
     }
     return [{"name": name, "value": value} for name, value in facts.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +39,7 @@ def learning_pictures(network: Trained) -> list[Picture]:
     history = network.about["history"]
     return [
         _picture(
-            lambda what=what: plots.learning_curves(history, what),
+            partial(plots.learning_curves, history, what),
             f"The {what} on training and validation images after each epoch.",
             f"Curves of the {what} over {len(history)} epochs, training and validation",
         )
@@ -56,17 +57,17 @@ def answer_pictures(network: Trained, test: Split, outputs: np.ndarray) -> list[
     classes, loss = network.classes, network.loss
     return [
         _picture(
-            lambda: plots.confusion(labels, outputs, classes, loss=loss),
+            partial(plots.confusion, labels, outputs, classes, loss=loss),
             "The test images by class, a line each, and by the class that the network took them for.",
             "Confusion matrix of the test images",
         ),
         _picture(
-            lambda: plots.confusions(images, labels, outputs, classes, loss=loss),
+            partial(plots.confusions, images, labels, outputs, classes, loss=loss),
             "Test images of the most frequent confusions.",
             "Rows of test images of one class that were taken for another",
         ),
         _picture(
-            lambda: plots.mistakes(images, labels, outputs, classes, most=MOST_MISTAKES, loss=loss),
+            partial(plots.mistakes, images, labels, outputs, classes, most=MOST_MISTAKES, loss=loss),
             "Mistakes of which the network was most sure: labels that are wrong show here too.",
             "Test images with their class and the wrong class that the network gave",
         ),

@@ -14,7 +14,7 @@ from functional_nn import data, tree
 from functional_nn.cli.networks import NETWORKS
 from functional_nn.cli.page import write_page
 from functional_nn.cli.run_files import RunFiles
-from functional_nn.cli.scores import Scores, scores_of
+from functional_nn.cli.scores import scores_of
 from functional_nn.cli.settings import Settings, chosen_settings
 from functional_nn.data import BatchTransform, Splits
 from functional_nn.data.splits import by_class

@@ -1,9 +1,9 @@
 """The files of one training run, beside the network that it makes, and what may be replaced.
 
-    pets.npz             the network, written at the end
-    pets.html            its page
-    pets.checkpoint.npz  the run so far, for the same command to go on from; removed at the end
-    pets.best.npz        the best epoch so far; removed at the end
+pets.npz             the network, written at the end
+pets.html            its page
+pets.checkpoint.npz  the run so far, for the same command to go on from; removed at the end
+pets.best.npz        the best epoch so far; removed at the end
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def add_options(parser: Parser) -> None:
     """Add the arguments of this command."""
     names = ", ".join(NETWORKS)
     parser.add_argument("net", metavar="NET", help=f"a file that train wrote; {names}; or MODULE:LAYER as for check")
-    parser.add_argument("--input-shape", type=shape, metavar="H,W,C", help="of one input (default: 32,32,3; of a file: its own)")
+    parser.add_argument(
+        "--input-shape", type=shape, metavar="H,W,C", help="of one input (default: 32,32,3, or the file's)"
+    )
     parser.add_argument("--classes", type=whole(), metavar="N", help=f"of a network by name (default: {CLASSES})")
     parser.add_argument("--depth", type=whole(), metavar="N", help="a row for each part that is so deep at most")
     parser.add_argument("--filter", metavar="PATTERN", help="only the rows with such a path: 'block1.*'")

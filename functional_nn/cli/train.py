@@ -1,12 +1,12 @@
-"""Train a network on the pictures in DATA and keep it in the file NET, with all that classifying others needs.
+"""Train a network on the pictures in DATA and keep it in the file NET, to classify others with.
 
 DATA is a folder with a folder of pictures for each class; such folders in train, val and test; lists train.txt,
 val.txt and test.txt with lines `relative/path.jpg label`; MNIST's IDX files; CIFAR-10's binary files; a file .npz that
 --cache wrote; or "digits". Where there is no validation or test split, a tenth of each class is held out for it.
 
-After every epoch the run so far is kept beside NET: after Ctrl-C the same command goes on from there. Training ends early
-when the loss on the validation pictures stops falling, and NET gets the epoch where it was lowest. The test pictures
-are read once, at the end, for the page beside NET."""
+After every epoch the run so far is kept beside NET: after Ctrl-C the same command goes on from there. Training ends
+early when the loss on the validation pictures stops falling, and NET gets the epoch where it was lowest. The test
+pictures are read once, at the end, for the page beside NET."""
 
 from __future__ import annotations
 
@@ -34,23 +34,42 @@ What you do not choose follows from the data: train prints it before it begins."
 
 def add_options(parser: Parser) -> None:
     """Add the arguments of this command."""
-    add = parser.add_argument
     models = "; ".join(f"{name}: {network.about}" for name, network in NETWORKS.items())
+    add = parser.add_argument
     add("data", metavar="DATA", help='a folder of pictures, or "digits"')
     add("--out", type=Path, required=True, metavar="NET", help="the file to write, .npz or .safetensors")
     add("--force", action="store_true", help="replace NET where it exists, and an interrupted run of other settings")
-    add("--model", choices=tuple(NETWORKS), metavar="NAME", help=f"{models} (default: small_resnet for colour, lenet5 for grey)")
-    add("--size", type=whole(4, 1024), default=32, metavar="N", help="scale the pictures to N x N (default: %(default)s)")
+    add(
+        "--model",
+        choices=tuple(NETWORKS),
+        metavar="NAME",
+        help=f"{models} (default: small_resnet for colour, lenet5 for grey)",
+    )
+    add("--size", type=whole(4, 1024), default=32, metavar="N", help="scale the pictures to N x N (default: 32)")
     add("--cache", type=Path, metavar="FILE.npz", help="keep the scaled pictures in this file, to read them faster")
+    add("--workers", type=whole(), metavar="N", help="threads (default: one a core); the network does not depend on it")
+    _add_settings(parser)
+
+
+def _add_settings(parser: Parser) -> None:
+    add = parser.add_argument_group("settings that follow from the data where you do not choose them").add_argument
     add("--epochs", type=whole(), metavar="N", help="at most so many (default: 10 to 60, fewer for more pictures)")
     add("--batch-size", type=whole(), metavar="N", help="default: 8 to 64, smaller for fewer pictures")
     add("--learning-rate", type=above_zero, metavar="R", help="Adam's, at its highest (default: the model's)")
     add("--weight-decay", type=not_below_zero, metavar="D", help="decoupled (default: the model's)")
-    add("--patience", type=whole(0), metavar="N", help="end after so many epochs without a better validation loss; 0: never (default: a third of the epochs)")
+    add(
+        "--patience",
+        type=whole(0),
+        metavar="N",
+        help="end after N epochs without a lower validation loss, 0: never (default: a third of the epochs)",
+    )
     add("--shift", type=whole(0), metavar="N", help="shift pictures at random by up to N pixels (default: size / 16)")
-    add("--flip", action=argparse.BooleanOptionalAction, help="mirror pictures at random (default: in colour; not grey ones, which are often signs)")
-    add("--seed", type=whole(0, MOST_SEED), default=0, metavar="S", help="of all that is random (default: %(default)s)")
-    add("--workers", type=whole(), metavar="N", help="threads (default: one a core); the network does not depend on it")
+    add(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="mirror pictures at random (default: those in colour; grey ones are often signs)",
+    )
+    add("--seed", type=whole(0, MOST_SEED), default=0, metavar="S", help="of all that is random (default: 0)")
 
 
 def run(options: argparse.Namespace) -> int:
