@@ -54,7 +54,8 @@ def write_page(path: Path, net: str, network: Trained, test: Split, outputs: np.
         curves=_all("figure", map(_placed, curves)),
         recalls=_all("recall", map(_recall, scores.recalls if scores else ())),
         confusions=_all("confusion", map(_confusion, scores.confusions if scores else ())),
-        answers=_all("figure", map(_placed, answers)),
+        matrix=_all("wide", map(_placed, answers[:1])),
+        mistakes=_all("figure", map(_placed, answers[1:])),
         facts=_all("fact", _facts(network)),
         net=net,
     )
@@ -115,10 +116,10 @@ def _all(piece: str, values: Iterable[dict[str, str]]) -> Html:
     return Html("\n".join(_filled(piece, **each) for each in values))
 
 
-def _filled(name: str, **values: str) -> Html:
+def _filled(piece: str, /, **values: str) -> Html:
     """Return a template with these values, escaped unless a template made them."""
     return Html(
-        _templates()[name].substitute(
+        _templates()[piece].substitute(
             {key: value if isinstance(value, Html) else escape(value) for key, value in values.items()}
         )
     )

@@ -22,7 +22,7 @@ from functional_nn.layer import Layer, Params
 from functional_nn.result import FitResult
 from functional_nn.saving import load, save
 from functional_nn.trained import Trained
-from functional_nn.training import DivergenceError, Interrupted, callbacks, fit
+from functional_nn.training import DivergenceError, callbacks, fit
 
 __all__ = ["train"]
 
@@ -46,14 +46,14 @@ def train(options: argparse.Namespace, files: RunFiles, *, goes_on: bool) -> Non
     try:
         run = _prepared(options, files)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(files, "before training; nothing is lost")) from None
+        raise KeyboardInterrupt(_how_to_go_on(files)) from None
     _say(run.splits.description)
     _say(f"{run.settings.model}: {tree.size(run.params):,} parameters; {run.settings}")
-    result, best = _trained(run, goes_on=goes_on, force=options.force)
     try:
+        result, best = _trained(run, goes_on=goes_on, force=options.force)
         _kept(run, result, best)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(files, "after training")) from None
+        raise KeyboardInterrupt(_how_to_go_on(files, run.settings.epochs)) from None
 
 
 def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
@@ -83,14 +83,10 @@ def _trained(run: Run, *, goes_on: bool, force: bool) -> tuple[FitResult, FitRes
     files, epochs = run.files, run.settings.epochs
     try:
         if goes_on:
-            _say(f"going on after {len(load(files.checkpoint).history)} of {epochs} epochs, kept in {files.checkpoint}")
+            _say(f"going on after {_done(files)} of {epochs} epochs, kept in {files.checkpoint}")
         else:
             files.begin_anew()
         return _fit(run)
-    except Interrupted as error:
-        done = len(error.result.history)
-        when = f"after {done} of {epochs} epochs" if done else "before the first epoch had ended"
-        raise KeyboardInterrupt(_how_to_go_on(files, when)) from None
     except DivergenceError as error:
         anew = " and --force, since the epochs before are kept" if files.checkpoint.exists() else ""
         raise DivergenceError(f"{error}: give a smaller --learning-rate{anew}", error.result) from error
@@ -169,10 +165,17 @@ def _network(run: Run, result: FitResult, best: FitResult) -> Trained:
     )
 
 
-def _how_to_go_on(files: RunFiles, when: str) -> str:
+def _how_to_go_on(files: RunFiles, epochs: int | None = None) -> str:
+    """Return what an interrupt leaves: the file tells, which may lack the epoch that was being kept."""
     if not files.checkpoint.exists():
-        return f"{when}: the same command begins again"
-    return f"{when}: they are kept in {files.checkpoint}, and the same command goes on from there"
+        return "no epoch had ended; the same command begins again"
+    total = "" if epochs is None else f" of {epochs}"
+    return f"{_done(files)}{total} epochs are kept in {files.checkpoint}; the same command goes on from there"
+
+
+def _done(files: RunFiles) -> int:
+    """Return how many epochs the checkpoint holds."""
+    return len(load(files.checkpoint).history)
 
 
 def _say(line: str) -> None:
