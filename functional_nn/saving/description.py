@@ -54,7 +54,11 @@ def differences(given: Node, stored: Node, path: Path = ()) -> Iterator[str]:
 def _is_one_kind(given: dict[str, Node], stored: dict[str, Node]) -> bool:
     """Return whether two nodes differ within: they have the same names in the same order, and are no atoms."""
     kind = next(iter(given), "")
-    return list(given) == list(stored) and kind not in ATOMS and (kind not in NAMED or given[kind] == stored[kind])
+    if list(given) != list(stored) or kind in ATOMS:
+        return False
+    if kind in NAMED:
+        return bool(given[kind] == stored[kind])
+    return kind != "tuple" or len(given[kind]) == len(stored[kind])
 
 
 def _shown(node: Node) -> str:
@@ -64,13 +68,15 @@ def _shown(node: Node) -> str:
 
 def _text(node: Node) -> str:
     if isinstance(node, list):
-        return f"({', '.join(map(_text, node))})"
+        return f"[{', '.join(map(_text, node))}]"
     if not isinstance(node, dict):
         return repr(node)
     kind = next(iter(node), "")
     if kind in NAMED and isinstance(node[kind], str):
         inner = ", ".join(f"{name}={_text(child)}" for name, child in node.get(NAMED[kind], {}).items())
         return f"{node[kind].removeprefix('functional_nn.')}({inner})"
+    if kind == "tuple" and isinstance(node[kind], list):
+        return f"({', '.join(map(_text, node[kind]))})"
     if len(node) == 1:
         return node[kind].removeprefix("functional_nn.") if isinstance(node[kind], str) else _text(node[kind])
     return f"{{{', '.join(f'{name}: {_text(child)}' for name, child in node.items())}}}"

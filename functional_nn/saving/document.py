@@ -88,7 +88,7 @@ def digest(array: np.ndarray) -> str:
     step = max(1, BLOCK_BYTES * len(rows) // max(1, rows.nbytes))
     for start in range(0, len(rows), step):
         block = np.asarray(rows[start : start + step], little, order="C")
-        summed.update(block.reshape(-1).view(np.uint8))
+        summed.update(block.reshape(-1).view(np.uint8).data)
     return summed.hexdigest()
 
 

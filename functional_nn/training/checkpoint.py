@@ -96,9 +96,7 @@ def _described(run: Run, start: FitResult | None) -> dict[str, Node]:
         "seed": keys.fold(run.seed),
     }
     try:
-        if start is not None:
-            values["start"] = _started(start)
-        return described(values)["dict"]
+        return {**described(values)["dict"], **({} if start is None else {"start": _started(start)})}
     except TypeError as error:
         raise TypeError(f"fit: a checkpoint says what its run is made of, but {error}") from error
 
@@ -107,15 +105,16 @@ def _named(data: Data) -> dict[str, np.ndarray]:
     return {"inputs": data[0], "targets": data[1]}
 
 
-def _started(start: FitResult) -> dict[str, Any]:
+def _started(start: FitResult) -> dict[str, Node]:
     """Return the start by its digests; with no epoch behind it the state follows from the optimizer."""
-    epochs, params, state = len(start.history), _summed(start.params), _summed(start.state)
-    return {"epochs": epochs, "params": params, **({"state": state} if epochs else {})}
+    state = _summed({"state": start.state})
+    started = {"epochs": len(start.history), "params": _summed({"params": start.params})}
+    return started | ({"state": state} if start.history else {})
 
 
-def _summed(values: Any) -> str:
-    summed = hashlib.sha256(json.dumps(described(values)).encode("ascii")).hexdigest()
-    return f"{tree.size(values):,} numbers, sha256 {summed[:DIGITS]}"
+def _summed(named: dict[str, Any]) -> Node:
+    summed = hashlib.sha256(json.dumps(described(named)).encode("ascii")).hexdigest()
+    return {"array": f"{tree.size(named):,} numbers, sha256 {summed[:DIGITS]}"}
 
 
 def _check_same(path: str, given: dict[str, Node], extra: Any) -> None:
