@@ -11,6 +11,7 @@ from contextlib import suppress
 import functional_nn
 from functional_nn.cli import check, classify, evaluate, summary, train
 from functional_nn.cli.options import Parser
+from functional_nn.cli.target import OwnCodeError
 from functional_nn.training import DivergenceError
 
 __all__ = ["main"]
@@ -18,7 +19,7 @@ __all__ = ["main"]
 NAME = "functional-nn"
 COMMANDS = (train, classify, evaluate, summary, check)
 EXPECTED = (ValueError, TypeError, OSError, ImportError, DivergenceError)  # any other error is a bug
-UNUSABLE, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # exit codes, the last two as a shell gives them
+WRONG, UNUSABLE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141  # exit codes, the last two as a shell gives them
 
 EXAMPLES = """\
 examples:
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except OwnCodeError as error:
+        traceback.print_exception(error.__cause__)
+        return _said(f"{error}: the traceback is above", WRONG)
     except EXPECTED as error:
         if options.traceback:
             traceback.print_exc()

@@ -175,7 +175,10 @@ def _how_to_go_on(files: RunFiles, epochs: int | None = None) -> str:
 
 def _done(files: RunFiles) -> int:
     """Return how many epochs the checkpoint holds."""
-    return len(load(files.checkpoint).history)
+    kept = load(files.checkpoint)
+    if not isinstance(kept, FitResult):
+        raise ValueError(f"{files.checkpoint}: holds a {type(kept).__name__}, expected the checkpoint of a run")
+    return len(kept.history)
 
 
 def _say(line: str) -> None:
