@@ -54,7 +54,9 @@ def answer_pictures(network: Trained, test: Split, outputs: np.ndarray) -> list[
     images, labels = test
     if not len(images):
         return []
-    classes, loss = network.classes, network.loss
+    # matplotlib takes no names of folders that are not UTF-8
+    classes = [name.encode("utf-8", "backslashreplace").decode("utf-8") for name in network.classes]
+    loss = network.loss
     return [
         _picture(
             partial(plots.confusion, labels, outputs, classes, loss=loss),

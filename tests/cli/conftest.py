@@ -24,6 +24,16 @@ class Ran(NamedTuple):
 Run = Callable[..., Ran]
 
 
+@pytest.fixture(autouse=True)
+def quick_pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the pictures out of pages but in the tests of pages: to draw them takes longer than to train."""
+    if request.module.__name__.endswith("test_page"):
+        pytest.importorskip("matplotlib")
+    else:
+        monkeypatch.setattr("functional_nn.cli.page.answer_pictures", lambda *_: [])
+        monkeypatch.setattr("functional_nn.cli.page.learning_pictures", lambda *_: [])
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command line; usage errors give their code too."""

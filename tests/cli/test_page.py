@@ -52,7 +52,7 @@ def test_the_page_is_one_file_that_loads_nothing(net: Path) -> None:
 
 
 def test_the_page_tells_the_figures(net: Path) -> None:
-    words = " ".join(Reader(Path("pets.html").read_text(encoding="utf-8")).words)
+    words = "".join(Reader(Path("pets.html").read_text(encoding="utf-8")).words)
     about = fnn.load(net).about
     assert about["data"] in words
     assert "100.0% of the test images are right: 4 of 4." in words
@@ -87,6 +87,22 @@ def test_names_that_are_not_utf8_and_names_without_glyphs_are_shown(
     assert "猫" in text
     assert r"caf\udce9" in text
     assert run("classify", "pets.npz", os.path.join("pets", os.fsdecode(b"caf\xe9"), "1.png")).code == 0
+
+
+def test_without_matplotlib_the_network_and_a_page_of_figures_are_made(
+    pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("functional_nn.plots")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("functional_nn.plots", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ran = run("train", pets, "--out", "pets.npz", *QUICK)
+    assert ran.code == 0
+    assert "pip install -e '.[plots]'" in ran.out
+    page = Path("pets.html").read_text()
+    assert "<img" not in page
+    assert "pip install" in page
+    assert "100.0%" in page
 
 
 def test_every_piece_is_a_template() -> None:
