@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from functional_nn.training import DivergenceError, callbacks, fit
 
 __all__ = ["train"]
 
+LIBRARY_ADVICE = re.compile("[.;] [Tt]ry a smaller learning rate")  # for programs; the command has its own
 HELD_OUT = 0.1  # of each class, where the source has no validation split
 
 
@@ -80,46 +82,54 @@ def _with_validation(place: str, splits: Splits, seed: int) -> Splits:
 
 def _trained(run: Run, *, goes_on: bool, force: bool) -> tuple[FitResult, FitResult]:
     """Return the result of training, and that of its best epoch."""
-    files, epochs = run.files, run.settings.epochs
+    files, settings = run.files, run.settings
+    if not (goes_on and _found(run, force=force)):
+        files.begin_anew()
+    best = callbacks.keep_best("val_loss", files.best)
+    stop = [callbacks.early_stopping(settings.patience)] if settings.patience else []
     try:
-        if goes_on:
-            _say(f"going on after {_done(files)} of {epochs} epochs, kept in {files.checkpoint}")
-        else:
-            files.begin_anew()
-        return _fit(run)
+        return _fit(run, settings.epochs, [best, *stop]), best.result
     except DivergenceError as error:
         anew = " and --force, since the epochs before are kept" if files.checkpoint.exists() else ""
-        raise DivergenceError(f"{error}: give a smaller --learning-rate{anew}", error.result) from error
+        what = LIBRARY_ADVICE.split(str(error))[0]
+        raise DivergenceError(f"{what}: give a smaller --learning-rate{anew}", error.result) from error
+
+
+def _found(run: Run, *, force: bool) -> bool:
+    """Return whether the checkpoint is of this run. Raise `ValueError` for another one, unless it may be replaced."""
+    file = run.files.checkpoint
+    try:
+        done = _done(run.files)
+        _fit(run, done, [])  # compares and trains nothing
     except ValueError as error:
-        if not goes_on:
-            raise
-        if not force:
-            remedy = "give the options of that run to go on, --force to begin anew, or another --out"
-            raise ValueError(f"{error}\nfunctional-nn: {remedy}") from error
-    _say(f"beginning anew: {files.checkpoint} was of another run")
-    return _trained(run, goes_on=False, force=False)
+        if force:
+            _say(f"beginning anew: {file} was of another run")
+            return False
+        differences = [line for line in str(error).splitlines() if line.startswith("  ")]
+        what = "\n".join([f"{file}: this is the checkpoint of another run:", *differences]) if differences else error
+        remedy = "give the options of that run to go on, --force to begin anew, or another --out"
+        raise ValueError(f"{what}\n{remedy}") from error
+    _say(f"going on after {done} of {run.settings.epochs} epochs, kept in {file}")
+    return True
 
 
-def _fit(run: Run) -> tuple[FitResult, FitResult]:
+def _fit(run: Run, epochs: int, callback: list[callbacks.Callback | callbacks.KeepBest]) -> FitResult:
     settings = run.settings
-    best = callbacks.keep_best("val_loss", run.files.best)
-    stop = [callbacks.early_stopping(settings.patience)] if settings.patience else []
-    result = fit(
+    return fit(
         run.model,
         run.params,
         run.splits.train,
         loss=NETWORKS[settings.model].loss,
         optimizer=settings.optimizer(len(run.splits.train[0])),
-        epochs=settings.epochs,
+        epochs=epochs,
         batch_size=settings.batch_size,
         seed=settings.seed,
         validation=run.splits.val,
         transform=settings.augmented(run.standardize),
         workers=run.workers,
-        callback=[best, *stop],
+        callback=callback,
         checkpoint=run.files.checkpoint,
     )
-    return result, best.result
 
 
 def _kept(run: Run, result: FitResult, best: FitResult) -> None:
