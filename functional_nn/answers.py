@@ -22,6 +22,7 @@ __all__ = [
     "frequent_confusions",
     "images_of",
     "scores_of",
+    "short_names",
     "wilson",
 ]
 
@@ -161,6 +162,13 @@ def images_of(function: str, images: np.ndarray, n: int) -> np.ndarray:
         expected = "expected uint8, or floats from 0 to 1: give the images as they were before the model's transform"
         raise ValueError(f"{function}: images are {images.dtype} from {bounds}, {expected}")
     return images[..., 0] if images.shape[-1] == 1 else images
+
+
+def short_names(names: Sequence[str], longest: int) -> list[str]:
+    """Return the names up to the first comma where they stay different, cut to so many letters."""
+    first = [name.split(",")[0].strip() for name in names]
+    kept = first if len(set(first)) == len(names) else names
+    return [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in kept]
 
 
 def _check_integers(function: str, name: str, values: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from functional_nn.anatomy.table import table
 from functional_nn.cli.options import Parser, loaded, printable, whole
+from functional_nn.cli.scores import shortened
 from functional_nn.data.image_file import EXTENSIONS
 from functional_nn.errors import BadFilesError, DataError, MissingFileError
 from functional_nn.trained import Answer
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([_entry(*pair, errors) for pair in zip(paths, results, strict=True)], indent=1))
     else:
-        _print_table(paths, results)
+        _print_table(paths, results, shortened(network.classes))
     sys.stdout.flush()
     for error in errors.values():
         print(f"functional-nn: {printable(str(error))}", file=sys.stderr)
@@ -70,9 +71,9 @@ def _images(path: Path) -> Iterator[Path]:
     yield from images
 
 
-def _print_table(paths: list[str], results: list[Answer | None]) -> None:
+def _print_table(paths: list[str], results: list[Answer | None], short: dict[str, str]) -> None:
     rows = [
-        ["" if rank else printable(path), printable(name), f"{probability:.3f}"]
+        ["" if rank else printable(path), short[name], f"{probability:.3f}"]
         for path, answer in zip(paths, results, strict=True)
         for rank, (name, probability) in enumerate(answer or ())
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 from importlib import resources
@@ -19,7 +19,7 @@ import numpy as np
 
 from functional_nn import tree
 from functional_nn.cli.pictures import Picture, answer_pictures, learning_pictures
-from functional_nn.cli.scores import Recall, Scores
+from functional_nn.cli.scores import Scores
 from functional_nn.data.splits import Split
 from functional_nn.files import replaced
 from functional_nn.trained import Trained
@@ -52,8 +52,8 @@ def write_page(path: Path, net: str, network: Trained, test: Split, outputs: np.
         headline=_headline(scores),
         missing=_filled("note", text=missing) if missing else "",
         curves=_all("figure", map(_placed, curves)),
-        recalls=_all("recall", map(_recall, scores.recalls if scores else ())),
-        confusions=_all("confusion", map(_confusion, scores.confusions if scores else ())),
+        recalls=_all("recall", _recalls(scores) if scores else ()),
+        confusions=_all("confusion", _confusions(scores) if scores else ()),
         matrix=_all("wide", map(_placed, answers[:1])),
         mistakes=_all("figure", map(_placed, answers[1:])),
         facts=_all("fact", _facts(network)),
@@ -77,13 +77,16 @@ def _headline(scores: Scores | None) -> Html:
     )
 
 
-def _recall(recall: Recall) -> dict[str, str]:
-    share, right = recall.right / recall.n, f"{recall.right:,} of {recall.n:,}"
-    return {"name": recall.name, "width": f"{100 * share:.1f}", "share": f"{share:.0%}", "right": right}
+def _recalls(scores: Scores) -> Iterator[dict[str, str]]:
+    for name, right, n in scores.recalls:
+        share = right / n
+        row = {"name": scores.short[name], "width": f"{100 * share:.1f}", "share": f"{share:.0%}"}
+        yield row | {"right": f"{right:,} of {n:,}"}
 
 
-def _confusion(confusion: tuple[str, str, int]) -> dict[str, str]:
-    return dict(zip(("name", "taken_for", "times"), map(str, confusion), strict=True))
+def _confusions(scores: Scores) -> Iterator[dict[str, str]]:
+    for name, taken_for, times in scores.confusions:
+        yield {"name": scores.short[name], "taken_for": scores.short[taken_for], "times": str(times)}
 
 
 def _placed(picture: Picture) -> dict[str, str]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from functional_nn.anatomy.table import table
-from functional_nn.answers import answers, counts_of, frequent_confusions, wilson
+from functional_nn.answers import answers, counts_of, frequent_confusions, short_names, wilson
 from functional_nn.cli.options import printable
 from functional_nn.trained import Trained
 
-__all__ = ["Recall", "Scores", "scores_of"]
+__all__ = ["Recall", "Scores", "scores_of", "shortened"]
 
 MOST_CONFUSIONS = 10
 LONGEST = 32  # letters of a name in a table
@@ -28,8 +29,8 @@ class Recall(NamedTuple):
 class Scores(NamedTuple):
     """The right ones among n images, the 95 % interval of their share, recall by class, and frequent confusions.
 
-    Recalls fall, equals in the order of the classes, classes without images left out; a confusion is (class, predicted
-    class, times).
+    Recalls fall, equals in the order of the classes, classes without images left out. A confusion is (class, predicted
+    class, times). `short` are the names of all classes as tables show them.
     """
 
     right: int
@@ -38,6 +39,7 @@ class Scores(NamedTuple):
     high: float
     recalls: tuple[Recall, ...]
     confusions: tuple[tuple[str, str, int], ...]
+    short: dict[str, str]
 
     def __str__(self) -> str:
         share = f"{self.right / self.n:.1%} (95 % interval {self.low:.1%} to {self.high:.1%})"
@@ -45,10 +47,10 @@ class Scores(NamedTuple):
 
     def tables(self) -> str:
         """Return the recalls, and the confusions where there are some, as tables of text."""
-        rows = [[_short(r.name), f"{r.right / r.n:.0%}", f"{r.right:,}", f"{r.n:,}"] for r in self.recalls]
+        rows = [[self.short[r.name], f"{r.right / r.n:.0%}", f"{r.right:,}", f"{r.n:,}"] for r in self.recalls]
         text = table(("class", "recall", "right", "images"), rows)
         if self.confusions:
-            pairs = [[_short(label), _short(taken), f"{times:,}"] for label, taken, times in self.confusions]
+            pairs = [[self.short[label], self.short[taken], f"{times:,}"] for label, taken, times in self.confusions]
             text += "\n\n" + table(("most frequent confusions", "taken for", "times"), pairs, left=2)
         return text
 
@@ -74,10 +76,9 @@ def scores_of(network: Trained, labels: np.ndarray, outputs: np.ndarray) -> Scor
     recalls = sorted((Recall(*row) for row in rows if row[2]), key=lambda recall: -recall.right / recall.n)
     confusions = frequent_confusions(labels, given.predicted, MOST_CONFUSIONS)
     names = tuple((network.classes[i], network.classes[j], times) for i, j, times in confusions)
-    return Scores(right, n, low, high, tuple(recalls), names)
+    return Scores(right, n, low, high, tuple(recalls), names, shortened(network.classes))
 
 
-def _short(name: str) -> str:
-    """Return a name for a table: up to its first comma, printable, and not too long."""
-    text = printable(name.split(",")[0].strip() or name)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def shortened(classes: Sequence[str]) -> dict[str, str]:
+    """Return each class's name as a table shows it: up to its first comma where that tells them apart."""
+    return {name: printable(short) for name, short in zip(classes, short_names(classes, LONGEST), strict=True)}

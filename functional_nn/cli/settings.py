@@ -36,7 +36,7 @@ class Settings:
     seed: int
 
     def __str__(self) -> str:
-        moved = [f"shifted by up to {self.shift} pixels"] if self.shift else []
+        moved = [f"shifted by up to {self.shift} pixel{'s' if self.shift > 1 else ''}"] if self.shift else []
         moved += ["mirrored"] if self.flip else []
         return (
             f"at most {self.epochs} epochs, batches of {self.batch_size}, learning rate {self.learning_rate:g}, "

@@ -12,6 +12,7 @@ from functional_nn.answers import (
     counts_of,
     frequent_confusions,
     images_of,
+    short_names,
 )
 from functional_nn.arguments import count
 from functional_nn.loss import Loss
@@ -25,7 +26,6 @@ from functional_nn.plots.canvas import (
     inches_of,
     rcParams,
     shades,
-    short_names,
     text_on,
 )
 
