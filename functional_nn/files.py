@@ -85,7 +85,7 @@ def replaced(path: str | Path, *, trial: bool = False) -> Iterator[BinaryIO]:
         mode = stat.S_IMODE(target.stat().st_mode) if exists(path) else None
         _remove_abandoned(target)
         with _unfinished(target) as unfinished:
-            with unfinished.open("wb") as stream:
+            with unfinished.open("r+b") as stream:
                 if mode is not None:
                     os.chmod(unfinished, mode)
                 yield stream
@@ -123,7 +123,10 @@ def _remove_abandoned(target: Path) -> None:
     if fcntl is None:
         return
     hidden = re.compile(re.escape(_prefix(target)) + "[0-9a-f]{8}" + re.escape(ENDING))
-    for name in filter(hidden.fullmatch, os.listdir(target.parent)):
+    names: list[str] = []
+    with suppress(OSError):  # a folder that this user cannot list may be written all the same
+        names = os.listdir(target.parent)
+    for name in filter(hidden.fullmatch, names):
         file = target.with_name(name)
         with suppress(OSError), open_regular(file) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if its writer is at work

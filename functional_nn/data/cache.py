@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from functional_nn import npz
+from functional_nn.arguments import as_path
 from functional_nn.data.splits import NAMES, Splits
 from functional_nn.errors import DataError
 from functional_nn.files import exists, open_regular, replaced
@@ -27,7 +28,7 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     before it calls `load`: `DataError` if the path is a directory or another special file, `OSError` if nothing can
     be written there. Raises `TypeError` and writes nothing if `load` returns no `Splits`.
     """
-    file = Path(file)
+    file = as_path("cached", "file", file)
     if exists(file):
         return read(file, source)
     file.parent.mkdir(parents=True, exist_ok=True)

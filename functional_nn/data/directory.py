@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from functional_nn.arguments import as_path
 from functional_nn.data.cache import cached, read
 from functional_nn.data.cifar10 import SIZE as CIFAR10_SIZE
 from functional_nn.data.cifar10 import cifar10
@@ -79,7 +80,7 @@ def fingerprint(root: str | Path, size: int = 32) -> str:
 
 def _kept(root: str | Path) -> Path | None:
     """Return the path of a file that keeps splits, where `root` is one and no directory."""
-    path = Path(root)
+    path = as_path("load", "root", root)
     return path if root != "digits" and path.suffix == CACHED and path.is_file() else None
 
 
@@ -96,7 +97,7 @@ def _of_size(file: Path, size: int) -> Splits:
 def _form(root: str | Path) -> tuple[_Form, Path]:
     if root == "digits":
         return DIGITS, Path()
-    path = Path(root)
+    path = as_path("load", "root", root)
     forms = "".join(f"\n  {form.name}: {form.expects}" for form in FORMS)
     accepted = f'{forms}\nor pass "digits", or a file {CACHED} that `cached` wrote, instead of a directory'
     if not path.is_dir():

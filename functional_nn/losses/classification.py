@@ -14,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn.arguments import fraction, optional, positive
+from functional_nn.arguments import array, fraction, optional, positive
 from functional_nn.loss import Loss, LossPullback, as_labels, as_rows, check_labels
 from functional_nn.value import constant, constructor
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return exp(z_k) / sum_j exp(z_j) along the last axis; the maximum is subtracted first, so nothing overflows."""
+    """Return exp(z_k) / sum_j exp(z_j) along the last axis; the maximum is subtracted first, so nothing overflows.
+
+    Raises `TypeError` for what is no array.
+    """
+    array("softmax", "logits", logits)
     exps = np.exp(logits - logits.max(axis=-1, keepdims=True))
     exps /= exps.sum(axis=-1, keepdims=True)
     return exps
@@ -28,6 +32,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def labels_hit(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return for each row (n,) whether the largest output is the label, or the largest target where rows are given."""
+    for name, rows in (("outputs", outputs), ("targets", targets)):
+        array("labels_hit", name, rows)
+    if outputs.ndim == 0 or outputs.shape[:1] != targets.shape[:1]:
+        raise ValueError(f"labels_hit: targets {targets.shape} for outputs {outputs.shape}, expected as many")
     labels = targets if targets.ndim == 1 else targets.argmax(axis=-1)
     return np.asarray(outputs.argmax(axis=-1) == labels)
 

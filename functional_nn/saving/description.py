@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from functional_nn import tree
 from functional_nn.saving.document import digest
 from functional_nn.saving.encode import Encoder, Node, Path, place
 
-__all__ = ["described", "differences"]
+__all__ = ["described", "differences", "summed"]
 
 NAMED = {"call": "arguments", "record": "fields"}
 ATOMS = ("array", "constant", "float", "function", "scalar")
@@ -26,6 +28,13 @@ def described(value: Any) -> Node:
     Raises `TypeError`, which says what to do, for what no file can name, as `save` does.
     """
     return _Describer().node(value)
+
+
+def summed(tree_: Any, name: str) -> Node:
+    """Return a description of a whole tree in one line; `name` is how an error calls it."""
+    text = json.dumps(described({name: tree_}))
+    sha256 = hashlib.sha256(text.encode("ascii")).hexdigest()
+    return {"array": f"{tree.size(tree_):,} numbers, sha256 {sha256[:DIGITS]}"}
 
 
 class _Describer(Encoder):
@@ -58,7 +67,8 @@ def _is_one_kind(given: dict[str, Node], stored: dict[str, Node]) -> bool:
         return False
     if kind in NAMED:
         return bool(given[kind] == stored[kind])
-    return kind != "tuple" or len(given[kind]) == len(stored[kind])
+    both_tuples = kind == "tuple" and isinstance(given[kind], list) and isinstance(stored[kind], list)
+    return not both_tuples or len(given[kind]) == len(stored[kind])
 
 
 def _shown(node: Node) -> str:

@@ -8,18 +8,17 @@ of another run is made. It is computed once a run: large arrays do not slow the 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from functional_nn import keys, tree
+from functional_nn import keys
 from functional_nn.files import exists
 from functional_nn.layer import Params
 from functional_nn.result import FitResult
-from functional_nn.saving.description import described, differences
+from functional_nn.saving.description import described, differences, summed
 from functional_nn.saving.encode import Node
 from functional_nn.saving.names import Known, named_tuples_in
 from functional_nn.saving.store import save_with_extra, stored
@@ -31,7 +30,6 @@ __all__ = ["Checkpoint", "begun"]
 
 Path = str | os.PathLike[str]
 
-DIGITS = 32  # of a digest
 REMEDY = "give the disk what it lacks and call fit as before, which goes on from the last epoch that is kept"
 
 
@@ -107,14 +105,9 @@ def _named(data: Data) -> dict[str, np.ndarray]:
 
 def _started(start: FitResult) -> dict[str, Node]:
     """Return the start by its digests; with no epoch behind it the state follows from the optimizer."""
-    state = _summed({"state": start.state})
-    started = {"epochs": len(start.history), "params": _summed({"params": start.params})}
+    state = summed(start.state, "state")  # refused here if no file can keep it
+    started = {"epochs": len(start.history), "params": summed(start.params, "params")}
     return started | ({"state": state} if start.history else {})
-
-
-def _summed(named: dict[str, Any]) -> Node:
-    summed = hashlib.sha256(json.dumps(described(named)).encode("ascii")).hexdigest()
-    return {"array": f"{tree.size(named):,} numbers, sha256 {summed[:DIGITS]}"}
 
 
 def _check_same(path: str, given: dict[str, Node], extra: Any) -> None:
@@ -128,8 +121,8 @@ def _check_same(path: str, given: dict[str, Node], extra: Any) -> None:
     lines = list(differences(given, kept))
     if lines:
         remedy = (
-            "name another file for this run, or give what the file's was given (params=None for its start); to use its "
-            "result in this run: resume=fnn.load(...)"
+            "name another file for this run, or give what the file's was given (params may be None); this run goes on "
+            f"from its result by resume=fnn.load({path!r}) and another checkpoint"
         )
         raise ValueError(f"{path}: this checkpoint is of another run:\n  " + "\n  ".join(lines) + f"\n{remedy}")
 

@@ -107,7 +107,8 @@ def fit(
     training, raises `ValueError` or `TypeError` for what does not fit the model and the loss, `ValueError`, which lists
     what differs, for the checkpoint of another run, `TypeError` for a checkpoint of what no file can name (a lambda, a
     `Layer` that no constructor made), and `OSError` for one that cannot be written. Later an `OSError` ends training
-    where an epoch cannot be kept, as on a full disk: the file holds the epoch before, and no more than one is lost.
+    where an epoch cannot be kept, as on a full disk: the file then holds the epoch before. A run that went on without
+    its file could lose all epochs from there on; this one loses one.
     """
     transform, callbacks = as_transform("fit", transform), as_callbacks(callback)
     run = Run(model, data, validation, loss, optimizer, batch_size, transform, workers, chunk, seed)
@@ -121,7 +122,7 @@ def fit(
         with progress_of(epochs, steps, done=done, shown=progress) as shown:
             try:
                 # a run may have been killed after an epoch was kept and before its callbacks ended
-                ended = kept is not None and kept.goes_on and done > 0 and _ends(callbacks, result)
+                ended = kept is not None and kept.goes_on and _ends(callbacks, result)
                 while not ended and len(result.history) < epochs:
                     result = _validated(run, _epoch(run, result, shown), good=result)
                     shown.epoch(result.history[-1])

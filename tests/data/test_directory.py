@@ -20,6 +20,7 @@ from functional_nn.data import (
     image_list,
     load,
 )
+from tests.refusals import refused
 
 SaveImage = Callable[..., Path]
 WriteIdx = Callable[..., Path]
@@ -194,3 +195,9 @@ def test_a_file_that_keeps_splits_is_data_by_itself(lists: Path) -> None:
         load(kept, 8)
     with pytest.raises(MissingFileError, match="no such directory"):
         load(lists / "missing.npz")
+
+
+@pytest.mark.parametrize("source", [load, idx, cifar10, image_folder, image_list])
+def test_a_root_that_is_no_path_is_refused(source) -> None:
+    with refused(TypeError, f"{source.__name__}: root is 5, expected a path: a string or a pathlib.Path"):
+        source(5)

@@ -20,7 +20,7 @@ ROOMS = {
     "search": {"report", "running", "showing"},
     "autopsy": {"report", "running", "showing"},
     "report": {"running", "showing"},
-    "autoencoder": set(),
+    "autoencoder": {"running"},
     "running": {"showing"},
     "showing": set(),
     "mutants": {"running", "showing"},
