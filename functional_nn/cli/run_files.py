@@ -48,7 +48,7 @@ class RunFiles(NamedTuple):
         self.net.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self.net.parent):
             pass
-        standing = [path for path in (self.net, self.page) if exists(path)]
+        standing = [path for path in (self.net, self.page, self.best) if exists(path)]
         goes_on = exists(self.checkpoint)
         if standing and not goes_on and not force:
             raise ValueError(f"{standing[0]} exists: name another --out, or give --force to replace it")

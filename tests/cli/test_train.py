@@ -132,12 +132,16 @@ def test_a_network_that_exists_is_not_replaced_without_force(net: Path, run: Run
     assert fnn.load(net).about["settings"]["seed"] == 1
 
 
-def test_a_page_that_exists_is_not_replaced_without_force(pets: Path, run: Run) -> None:
-    Path("pets.html").write_text("my own")
+@pytest.mark.parametrize("name", ["pets.html", "pets.best.npz", "pets.checkpoint.npz"])
+def test_files_of_ones_own_that_the_run_would_write_are_kept_without_force(name: str, pets: Path, run: Run) -> None:
+    fnn.save("own.npz", {"w": 1.0})
+    Path("own.npz").rename(name)
+    before = Path(name).read_bytes()
     ran = run("train", pets, "--out", "pets.npz", *QUICK)
     assert ran.code == 2
-    assert "pets.html exists" in ran.err
-    assert Path("pets.html").read_text() == "my own"
+    assert name in ran.err
+    assert "--force" in ran.err
+    assert Path(name).read_bytes() == before
 
 
 def test_a_run_that_was_to_replace_a_network_goes_on_with_force_and_without(
