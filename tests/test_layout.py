@@ -19,7 +19,7 @@ LEVELS = [
     ("layer", "optim"),
     ("loss", "initializers", "result"),
     ("layers", "losses"),
-    ("compose", "data"),
+    ("compose", "data", "answers"),
     ("models", "anatomy"),
     ("saving",),
     ("training",),
@@ -27,6 +27,8 @@ LEVELS = [
     ("testing",),
     ("plots",),
     ("interop",),
+    ("cli",),
+    ("__main__",),
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 

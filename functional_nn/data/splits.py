@@ -120,9 +120,8 @@ def by_class(
     train_rows, val_rows, test_rows = (np.sort(np.concatenate(split)) for split in splits)
     for name, fraction, rows in (("val", val, val_rows), ("test", test, test_rows)):
         if fraction > 0 and not len(rows):
-            raise DataError(
-                f"{place}: {name}={fraction} is less than one example of any class: choose a larger {name}="
-            )
+            remedy = f"choose a larger {name}=, or add examples"
+            raise DataError(f"{place}: {name}={fraction} is less than one example of any class: {remedy}")
     return train_rows, val_rows, test_rows
 
 

@@ -12,7 +12,7 @@ background are those of matplotlib's settings, so `plt.style.use("dark_backgroun
 Where classes have names, they are shown up to the first comma, and not longer than fits.
 """
 
-from functional_nn.plots.answers import confident_mistakes, frequent_confusions
+from functional_nn.answers import confident_mistakes, frequent_confusions
 from functional_nn.plots.classification import confusion, confusions, mistakes
 from functional_nn.plots.inside import feature_maps, filters, gradient_flow
 from functional_nn.plots.learning import learning_curves

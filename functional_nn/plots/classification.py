@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from functional_nn.arguments import count
-from functional_nn.loss import Loss
-from functional_nn.plots.answers import (
+from functional_nn.answers import (
     answers,
     confident_mistakes,
     counts_of,
     frequent_confusions,
     images_of,
+    short_names,
 )
+from functional_nn.arguments import count
+from functional_nn.loss import Loss
 from functional_nn.plots.canvas import (
     LETTER_INCHES,
     Axes,
@@ -25,7 +26,6 @@ from functional_nn.plots.canvas import (
     inches_of,
     rcParams,
     shades,
-    short_names,
     text_on,
 )
 
