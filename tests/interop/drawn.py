@@ -24,12 +24,13 @@ def networks(draw, shapes=SHAPES):
     return model, shape, *arrays_for(model, shape, draw(SEEDS))
 
 
-def arrays_for(model, shape, seed, n=3):
+def arrays_for(model, shape, seed, n=3, dtype=np.float64):
     """Parameters that are all noise, with the statistics of a batch, and another batch."""
     rng = np.random.default_rng(seed)
     params = fnn.tree.map(lambda p: p + 0.2 * rng.standard_normal(p.shape), model.init(rng, shape))
-    params = fnn.tree.cast(params, np.float64)
-    return fnn.statistics(model, params, rng.standard_normal((16, *shape))), rng.standard_normal((n, *shape))
+    params = fnn.tree.cast(params, dtype)
+    batch, x = (rng.standard_normal((size, *shape)).astype(dtype) for size in (16, n))
+    return fnn.statistics(model, params, batch), x
 
 
 def in_float32(model, params, x):

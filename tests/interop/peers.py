@@ -14,7 +14,7 @@ else:
     torch.set_num_threads(1)
 
 try:
-    import onnx
+    import onnx.reference
     import onnxruntime
 except ImportError:
     if os.environ.get("REQUIRE_ONNX"):
