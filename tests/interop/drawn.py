@@ -17,11 +17,11 @@ def is_public(model, shape):
 
 
 @st.composite
-def networks(draw, shapes=SHAPES):
+def networks(draw, n=3):
     """Draw a network of public layers, an input shape, parameters with statistics and a batch, in float64."""
-    shape = draw(shapes)
+    shape = draw(SHAPES)
     model = draw(strategies.networks(shape, keyed=True).filter(lambda model: is_public(model, shape)))
-    return model, shape, *arrays_for(model, shape, draw(SEEDS))
+    return model, shape, *arrays_for(model, shape, draw(SEEDS), n)
 
 
 def arrays_for(model, shape, seed, n=3, dtype=np.float64):

@@ -9,16 +9,16 @@ import functional_nn as fnn
 from functional_nn import layers, models
 from functional_nn.compose import __all__ as combinators
 from functional_nn.interop.tables import key_of
-from functional_nn.models.lenet1998.layers import connected_conv, radial_basis, subsampling
-from tests.interop.drawn import arrays_for, distance, in_float32, networks
+from tests.interop.drawn import arrays_for, in_float32, networks
 from tests.interop.peers import needs_onnx, onnxruntime
 from tests.layers.cases import cases
 from tests.layers.table import ROWS
 
 if onnxruntime is not None:
     from functional_nn.interop.onnx.files import EXPORTERS
-    from tests.interop.onnx_runs import assert_equal_outputs, assert_exported
+    from tests.interop.onnx_runs import assert_exported
 
+MANY = st.just(16)  # the scale of an output is that of all its examples
 IMAGE = (6, 5, 2)
 BODY = fnn.serial(c=layers.conv2d(2, 3, padding=1), n=layers.batch_norm(), d=layers.dropout(0.5), a=layers.relu)
 SQUARE = fnn.serial(a=layers.dense(4), t=layers.tanh, b=layers.dense(4), c=layers.dense(4))
@@ -65,14 +65,14 @@ def test_combinators_and_models(name, path):
 @pytest.mark.parametrize("name", sorted(ROWS))
 @given(data=st.data())
 def test_every_layer(name, path, data):
-    case = data.draw(cases(ROWS[name], dtypes=(np.float32,)), label=name)
+    case = data.draw(cases(ROWS[name], dtypes=(np.float32,), examples=MANY), label=name)
     assume(case.row.magnifies(case.x, **case.arguments) < 30.0)  # else it magnifies rounding
     assert_exported(path, case.layer, case.inference, case.x)
 
 
 @needs_onnx
-@given(drawn=networks())
+@given(drawn=networks(n=16))
 def test_drawn_networks(path, drawn):
-    model, shape, params, x = drawn
+    model, _, params, x = drawn
     assume(in_float32(model, params, x)[1] < 1e-6)  # else the network magnifies rounding, by a norm of equal entries
     assert_exported(path, model, fnn.tree.cast(params, np.float32), x.astype(np.float32))

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 import functional_nn as fnn
 from functional_nn import layers, models
-from functional_nn.anatomy import leaf_layers
 from functional_nn.interop.tables import key_of
 from functional_nn.interop.torch import from_state_dict, to_state_dict
 from functional_nn.interop.torch.entries import RULES
@@ -27,13 +26,13 @@ def converted(model, params, shape):
     """The state dict, or None where PyTorch's orders of entries do not allow it."""
     try:
         return to_state_dict(model, params, shape)
-    except fnn.layer.StructureError as error:
-        layer = model
-        for name in error.path:
-            layer = dict(layer.parts)[name]
-        assert key_of(layer) in REFUSED
-        assert "PyTorch" in error.message
-        return None
+    except fnn.layer.StructureError as refused:
+        error, layer = refused, model
+    for name in error.path:
+        layer = dict(layer.parts)[name]
+    assert key_of(layer) in REFUSED
+    assert "PyTorch" in error.message
+    return None
 
 
 def output(network, state, x):

@@ -31,11 +31,15 @@ AUTOENCODER = fnn.serial(
 FINE = {
     "a decoder: dense, then reshape to an image": (AUTOENCODER, IMAGE),
     "dense layers added to a flattened image": (
-        fnn.serial(f=layers.flatten(), r=fnn.residual(fnn.serial(d=layers.dense(24), a=layers.relu)), o=layers.dense(2)),
+        fnn.serial(
+            f=layers.flatten(), r=fnn.residual(fnn.serial(d=layers.dense(24), a=layers.relu)), o=layers.dense(2)
+        ),
         IMAGE,
     ),
     "a flattened image added to dense layers": (
-        fnn.serial(r=fnn.residual(fnn.serial(f=layers.flatten(), d=layers.dense(24)), layers.flatten()), o=layers.dense(2)),
+        fnn.serial(
+            r=fnn.residual(fnn.serial(f=layers.flatten(), d=layers.dense(24)), layers.flatten()), o=layers.dense(2)
+        ),
         IMAGE,
     ),
     "a flattened image beside dense layers": (
@@ -106,7 +110,9 @@ def test_what_pytorch_cannot_do_is_refused_by_path(path):
 def test_orders_that_differ_are_refused_where_they_are_added():
     flat = fnn.branch(a=layers.flatten(), b=layers.global_avg_pool())
     other = fnn.branch(a=layers.global_avg_pool(), b=layers.flatten())
-    with pytest.raises(TypeError, match=r"^serial\.r: the entries come in several orders in PyTorch.*put a dense layer"):
+    with pytest.raises(
+        TypeError, match=r"^serial\.r: the entries come in several orders in PyTorch.*put a dense layer"
+    ):
         from_state_dict(fnn.serial(r=fnn.residual(flat, other)), {}, IMAGE)
 
 
@@ -147,7 +153,7 @@ NET = fnn.serial(c=layers.conv2d(3, 2), n=layers.batch_norm(), f=layers.flatten(
 def state_of_net():
     """A state dict of arrays, which needs no PyTorch: an example is its own oracle in the tests above."""
     shapes = {"c.weight": (3, 2, 2, 2), "d.weight": (2, 18), "d.bias": (2,)}
-    shapes |= {name: (3,) for name in ("c.bias", "n.weight", "n.bias", "n.running_mean", "n.running_var")}
+    shapes |= dict.fromkeys(("c.bias", "n.weight", "n.bias", "n.running_mean", "n.running_var"), (3,))
     return {name: np.arange(np.prod(shape), dtype=np.float32).reshape(shape) for name, shape in shapes.items()}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "uint8": Tens
 
 
 def export(
-    path: str | os.PathLike[str],
+    path: str | Path,
     model: Layer | Trained,
     params: Params | None = None,
     input_shape: Shape | None = None,

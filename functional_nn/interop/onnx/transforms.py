@@ -8,13 +8,18 @@ import numpy as np
 
 from functional_nn import data
 from functional_nn.data.transforms import scale_and_shift
-from functional_nn.interop.onnx.graph import Exporter, Graph, Place, TensorProto, per_channel
+from functional_nn.extras import needs_extra
+from functional_nn.interop.onnx.graph import Exporter, Graph, Place, per_channel
+
+with needs_extra("onnx", "functional_nn.interop.onnx"):
+    from onnx import TensorProto
 
 __all__ = ["EXPORTERS"]
 
 
 def _chain(graph: Graph, at: Place) -> str:
-    x, example = at.x, at.example
+    x: str = at.x
+    example: Any = at.example
     for transform in at.arguments["transforms"]:
         x, example = graph.transform(transform, x, example)
     return x

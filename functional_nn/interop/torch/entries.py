@@ -2,7 +2,7 @@
 
 | here | there |
 |---|---|
-| part paths `block.c1` and parameters `w`, `b`, `mean`, `var` | `block.c1.weight`, `bias`, `running_mean`, `running_var` |
+| `w`, `b`, `mean`, `var` of the part `block.c1` | `block.c1.weight`, `bias`, `running_mean`, `running_var` |
 | dense w (d_in, units) | `nn.Linear` (units, d_in) |
 | conv2d w (kh, kw, c / groups, filters) | `nn.Conv2d` (filters, c / groups, kh, kw) |
 | conv2d_transpose w (kh, kw, c, filters) | `nn.ConvTranspose2d` (c, filters, kh, kw) |
@@ -129,7 +129,7 @@ def _branch(at: Place) -> Order | None:
 
 
 def _dense(at: Place) -> Order:
-    order = Order(*at.output_shape)
+    order = Order(at.output_shape[0])
     at.add("w", "weight", axes=(1, 0), axis0=at.order, axis1=order)
     at.add("b", "bias", axis0=order)
     return order
@@ -146,7 +146,7 @@ def _conv2d_transpose(at: Place) -> None:
 
 
 def _embedding(at: Place) -> Order | None:
-    order = Order(*at.output_shape) if len(at.output_shape) == 1 else None
+    order = Order(at.output_shape[0]) if len(at.output_shape) == 1 else None
     at.add("w", "weight", axes=(0, 1), axis1=order)
     return order
 
