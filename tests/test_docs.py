@@ -18,3 +18,8 @@ def test_every_layer_loss_and_optimizer_has_its_entry(name):
 @pytest.mark.parametrize("name", compose.__all__)
 def test_every_combinator_has_its_entry(name):
     assert f"`fnn.{name}(" in PAGE
+
+
+@pytest.mark.parametrize("name", ["torch.to_state_dict(", "torch.from_state_dict(", "onnx.export(", "onnx.Graph`"])
+def test_every_function_of_interop_has_its_entry(name):
+    assert f"`interop.{name}" in PAGE
