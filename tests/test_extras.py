@@ -37,3 +37,11 @@ def test_plots_without_matplotlib_name_the_extra() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
     assert "functional_nn.plots needs matplotlib" in done.stderr
     assert "pip install -e '.[plots]'" in done.stderr
+
+
+def test_onnx_files_without_onnx_name_the_extra() -> None:
+    program = "import sys; sys.modules['onnx'] = None; import functional_nn.interop.onnx"
+    root = Path(data.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert "functional_nn.interop.onnx needs onnx" in done.stderr
+    assert "pip install -e '.[onnx]'" in done.stderr

@@ -89,7 +89,8 @@ def test_small_models(tmp_path, model, shape):
 
 
 def test_numbers_of_an_embedding_are_int64(tmp_path):
-    model = fnn.serial(e=layers.embedding(7, 2), f=layers.flatten(), d=layers.dense(2))
+    both = fnn.branch(a=layers.tanh, n=layers.layer_norm())  # of sequences, whose channels come last
+    model = fnn.serial(e=layers.embedding(7, 2), b=both, f=layers.flatten(), d=layers.dense(2))
     x = RNG.integers(0, 7, (3, 5))
     assert_exported(tmp_path / "model.onnx", model, model.init(RNG, (5,)), x)
 
