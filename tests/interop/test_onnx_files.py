@@ -175,6 +175,13 @@ def test_a_trained_network_takes_bytes(tmp_path, transform):
     assert (images.type.tensor_type.elem_type, sizes(images)) == (onnx.TensorProto.UINT8, ["n", 32, 32, 1])
 
 
+def test_a_mean_far_from_zero_keeps_its_digits(tmp_path):
+    images = np.full((3, 2, 2, 1), 200, np.uint8)
+    network = fnn.Trained(layers.flatten(), {}, (2, 2, 1), data.standardize_by((200.00123,), (1e-4,)))
+    export(tmp_path / "trained.onnx", network)
+    assert_equal_outputs(tmp_path / "trained.onnx", images, network.predict(images), name="images")
+
+
 def test_a_trained_network_of_three_channels(tmp_path):
     images = RNG.integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
     model = models.small_resnet(3, width=8)

@@ -74,41 +74,26 @@ def _embedding(graph: Graph, at: Place) -> str:
     return graph.channels_first(rows, at.output_shape)
 
 
-def _kernel(graph: Graph, w: np.ndarray, axes: tuple[int, ...]) -> str:
-    return graph.constant(w.transpose(axes), "w")
-
-
 def _pads(padding: Any) -> list[int]:
     (top, bottom), (left, right) = as_margins(padding)
     return [top, left, bottom, right]
 
 
 def _conv2d(graph: Graph, at: Place) -> str:
-    w, a = at.params["w"], at.arguments
-    return graph.node(
-        "Conv",
-        at.x,
-        _kernel(graph, w, (3, 2, 0, 1)),
-        graph.constant(at.params["b"], "b"),
-        kernel_shape=w.shape[:2],
-        strides=as_pair(a["stride"]),
-        dilations=as_pair(a["dilation"]),
-        group=a["groups"],
-        pads=_pads(a["padding"]),
-    )
+    dilations = as_pair(at.arguments["dilation"])
+    return _convolution(graph, at, "Conv", (3, 2, 0, 1), dilations=dilations, group=at.arguments["groups"])
 
 
 def _conv2d_transpose(graph: Graph, at: Place) -> str:
-    w, a = at.params["w"], at.arguments
-    return graph.node(
-        "ConvTranspose",
-        at.x,
-        _kernel(graph, w, (2, 3, 0, 1)),
-        graph.constant(at.params["b"], "b"),
-        kernel_shape=w.shape[:2],
-        strides=as_pair(a["stride"]),
-        pads=_pads(a["padding"]),
-    )
+    return _convolution(graph, at, "ConvTranspose", (2, 3, 0, 1))
+
+
+def _convolution(graph: Graph, at: Place, operator: str, axes: tuple[int, ...], **attributes: Any) -> str:
+    w = at.params["w"]
+    strides, pads = as_pair(at.arguments["stride"]), _pads(at.arguments["padding"])
+    attributes |= {"kernel_shape": w.shape[:2], "strides": strides, "pads": pads}
+    constants = graph.constant(w.transpose(axes), "w"), graph.constant(at.params["b"], "b")
+    return graph.node(operator, at.x, *constants, **attributes)
 
 
 def _pool(operator: str) -> Callable[[Graph, Place], str]:
