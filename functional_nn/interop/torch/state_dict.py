@@ -38,11 +38,11 @@ def to_state_dict(model: Layer, params: Params, input_shape: Shape) -> dict[str,
     takes the entries of a flattened image in an order that PyTorch does not have; and what the model raises for
     parameters that do not fit it.
     """
-    with needs_extra("torch", "to_state_dict"):
-        import torch
     shape = as_shape(input_shape)
     entries = entries_of(model, shape)
     model.apply(params, np.zeros((0, *shape), input_dtype(model, params, shape)))  # raises where they do not fit
+    with needs_extra("torch", "to_state_dict"):
+        import torch
     arrays = whole(model, params)
     return {entry.name: torch.from_numpy(entry.to_torch(entry_at(arrays, entry.path))) for entry in entries}
 
