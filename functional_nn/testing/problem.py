@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from functional_nn.dtypes import FLOATS
-from functional_nn.testing.outputs import packed, parts_at, unpacked
-from functional_nn.testing.verdict import GradientError, Index, Verdict, place
+from functional_nn.testing.outputs import packed, part_at, unpacked
+from functional_nn.testing.verdict import GradientError, Index, Verdict
 
 __all__ = ["Point", "Problem", "frozen", "no_float_array", "of_function", "within_domain"]
 
@@ -35,7 +35,7 @@ class Problem:
     - `words`: how messages call the function and its vjp; `advice`: what to do where their outputs differ by design.
     - `axis`: a length that a mean may have been taken over, and what it is.
     - `linear`: the pullback is linear by construction, and y is one number: then dy is 1, and slopes are f's own.
-    - `output`: the place of an entry of y: `y[0, 1]`, or `y[2][0, 1]` of the third of several outputs.
+    - `output`: where an entry of y is: `y` and its index, or `y[2]` and that in the third of several outputs.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Problem:
     advice: str = ""
     axis: tuple[int, str] = (1, "")
     linear: bool = False
-    output: Callable[[Index], str] = lambda index: place("y", index)
+    output: Callable[[Index], tuple[str, Index]] = lambda index: ("y", index)
 
     def path(self, leaf: int) -> str:
         """The path of an array of the point: `conv.w`."""
@@ -108,7 +108,7 @@ def of_function(
         value,
         claimed,
         tuple((names[i], array) for i, array in held.items()),
-        output=lambda index: parts_at(shapes, index),
+        output=lambda index: part_at(shapes, index),
     )
 
 
