@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from functional_nn import compose, layers, losses, optim
+from functional_nn import compose, layers, losses, optim, testing
 
 PAGE = (Path(__file__).parent.parent / "docs" / "reference.md").read_text(encoding="utf-8")
 NO_ENTRIES = {"Loss", "labels_hit", "softmax", "Schedule", "Transform", "apply_updates"}
@@ -18,3 +18,9 @@ def test_every_layer_loss_and_optimizer_has_its_entry(name):
 @pytest.mark.parametrize("name", compose.__all__)
 def test_every_combinator_has_its_entry(name):
     assert f"`fnn.{name}(" in PAGE
+
+
+@pytest.mark.parametrize("name", [name for name in testing.__all__ if name.startswith("check_")])
+def test_every_gradient_check_has_its_entry(name):
+    assert f"`{name}(" in PAGE
+    assert f"`{name}(" in (Path(__file__).parent.parent / "docs" / "check-a-gradient.md").read_text(encoding="utf-8")

@@ -144,8 +144,8 @@ def _of_torch(call: Call) -> Problem:
 def _called(torch: Any, f: Callable[..., Any], arguments: tuple[Any, ...], seed: int) -> Call:
     """Return the call, with the names that f has and that its arguments have in its signature."""
     if isinstance(f, torch.nn.Module):
-        names = argument_names(f.forward, len(arguments))
         state = {**dict(f.named_parameters()), **dict(f.named_buffers())}
+        names = [f"forward.{name}" if name in state else name for name in argument_names(f.forward, len(arguments))]
         return Call(torch, f, type(f).__name__, dict(zip(names, arguments, strict=True)), state, seed)
     function: Any = getattr(f, "__self__", None)
     if torch.autograd.Function in getattr(function, "__mro__", ()):

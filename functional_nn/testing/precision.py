@@ -28,7 +28,7 @@ def as_float64(problem: Problem) -> Problem:
     wide = problem.at([array.astype(np.float64) for array in problem.point])
     try:
         y = wide.value(wide.point)
-    except (TypeError, RuntimeError) as error:  # PyTorch's for two dtypes
+    except (TypeError, ValueError, RuntimeError) as error:  # what NumPy, SciPy and PyTorch raise for two dtypes
         raise _too_short(problem, f"it raises: {error}") from error
     if y.dtype != np.float64:
         raise _too_short(problem, f"its output is {y.dtype}")

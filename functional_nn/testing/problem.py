@@ -21,7 +21,6 @@ __all__ = ["Point", "Problem", "frozen", "no_float_array", "of_function", "withi
 T = TypeVar("T")
 Point = list[np.ndarray]
 Pull = Callable[[np.ndarray], Point]
-NO_GRADIENT = "  It is not differentiated: the pullback must return None for it."
 
 
 @dataclass(frozen=True)
@@ -95,21 +94,14 @@ def of_function(
         def pull(dy: np.ndarray) -> Point:
             gradients = one_for_each(name, names, pullback(unpacked(dy, y)))
             for i in held:
-                if gradients[i] is not None:
-                    raise GradientError(Verdict.TREE, NO_GRADIENT, f"{name}.{names[i]}")
+                check_none(f"{name}.{names[i]}", gradients[i])
             return [fitting(f"{name}.{names[i]}", gradients[i], arrays[i], point[k]) for k, i in enumerate(free)]
 
         return packed(name, y), pull
 
-    return Problem(
-        name,
-        tuple(names[i] for i in free),
-        [arrays[i] for i in free],
-        value,
-        claimed,
-        tuple((names[i], array) for i, array in held.items()),
-        output=lambda index: part_at(shapes, index),
-    )
+    free_names, fixed_arrays = tuple(names[i] for i in free), tuple((names[i], array) for i, array in held.items())
+    point = [arrays[i] for i in free]
+    return Problem(name, free_names, point, value, claimed, fixed_arrays, output=lambda index: part_at(shapes, index))
 
 
 def within_domain(call: Callable[[], T], outside: T) -> T:
@@ -164,6 +156,13 @@ def one_for_each(name: str, names: Sequence[str], gradients: Any) -> Sequence[An
         )
         raise GradientError(Verdict.TREE, message, name)
     return gradients
+
+
+def check_none(path: str, gradient: Any) -> None:
+    """Raise `GradientError` unless there is no gradient for what is fixed."""
+    if gradient is not None:
+        message = "  It is not differentiated: the pullback must return None for it."
+        raise GradientError(Verdict.TREE, message, path)
 
 
 def fitting(path: str, gradient: Any, original: np.ndarray, array: np.ndarray) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import functional_nn as fnn
 from functional_nn import Layer, layers
 from functional_nn.layer import ShapeError
 from functional_nn.testing import GradientError, check_layer
+from tests.layers.table import ROWS
 from tests.testing.toys import affine, elementwise, with_pullback
 
 
@@ -16,41 +19,12 @@ def error_of(layer, shape):
     return caught.value
 
 
-RIGHT = {
-    "asinh_unit": [(layers.asinh_unit, (3,))],
-    "avg_pool": [(layers.avg_pool((3, 2), stride=2), (5, 6, 2))],
-    "batch_norm": [(layers.batch_norm(), (4, 3))],
-    "conv2d": [
-        (layers.conv2d(3, 2, stride=2, padding=((1, 0), (0, 2))), (5, 6, 2)),
-        (layers.conv2d(4, 2, groups=2, dilation=2), (4, 5, 2)),
-    ],
-    "conv2d_transpose": [(layers.conv2d_transpose(2, 3, stride=2, padding=1), (3, 4, 2))],
-    "dense": [(layers.dense(3), (4,))],
-    "dropout": [(layers.dropout(0.4), (5,))],
-    "embedding": [(layers.embedding(5, 3), (4,)), (layers.embedding(1, 3), ())],
-    "flatten": [(layers.flatten(), (2, 3))],
-    "gelu": [(layers.gelu, (3,))],
-    "global_avg_pool": [(layers.global_avg_pool(), (3, 4, 2))],
-    "group_norm": [(layers.group_norm(2), (3, 2, 4))],
-    "layer_norm": [(layers.layer_norm(), (3, 4))],
-    "leaky_relu": [(layers.leaky_relu(slope), (3,)) for slope in (-0.5, 0.1, 2.0)],
-    "max_pool": [(layers.max_pool(2), (4, 5, 1)), (layers.max_pool((3, 2), stride=1), (4, 4, 1))],
-    "relu": [(layers.relu, (3, 2))],
-    "reshape": [(layers.reshape((3, 2)), (2, 3))],
-    "scaled_tanh": [(layers.scaled_tanh, (3,))],
-    "sigmoid": [(layers.sigmoid, (3,))],
-    "silu": [(layers.silu, (3,))],
-    "softplus": [(layers.softplus, (3,))],
-    "tanh": [(layers.tanh, (3,))],
-    "upsample": [(layers.upsample((2, 3)), (2, 3, 2))],
-    "zero_pad": [(layers.zero_pad(((1, 0), (0, 2))), (2, 3, 2))],
-}
-
-
 @pytest.mark.parametrize("name", layers.__all__)
-def test_every_public_layer_passes(name):
-    for layer, shape in RIGHT[name]:
-        check_layer(layer, shape)
+@settings(max_examples=2)
+@given(data=st.data())
+def test_every_public_layer_passes(name, data):
+    arguments, shape = data.draw(ROWS[name].cases)
+    check_layer(ROWS[name].make(**arguments), shape, seed=data.draw(st.integers(0, 9)))
 
 
 @pytest.mark.parametrize(
