@@ -99,7 +99,9 @@ class Call:
 
     def check_unwritten(self, path: str, before: Any, after: Any) -> None:
         """Raise `GradientError` where a tensor was written to."""
-        if isinstance(after, self.torch.Tensor) and not np.array_equal(as_array(before), as_array(after)):
+        if not isinstance(after, self.torch.Tensor):
+            return
+        if not np.array_equal(as_array(before), as_array(after), equal_nan=True):
             message = "  It was overwritten in place: work on a copy."
             raise GradientError(Verdict.WRITTEN, message, f"{self.name}.{path}")
 

@@ -207,6 +207,19 @@ def test_a_layer_whose_training_is_another_function_is_checked_in_training():
     assert "normal numbers, in training" in error_of(Layer("scaled", apply=lambda p, x: x, vjp=vjp), (3,)).message
 
 
+def test_a_layer_that_couples_examples_may_refuse_one_alone(capsys):
+    def vjp(params, x, *, key=None, wrt_x=True):
+        if len(x) < 2:
+            raise ShapeError("one example has no spread")
+        return x - x.mean(axis=0), lambda dy: ({}, dy - dy.mean(axis=0) if wrt_x else None)
+
+    layer = Layer("centred", vjp=vjp, couples_examples=True)
+    check_layer(layer, (3,), verbose=True)
+    assert "x (1, 3) float64, normal numbers: outside of its domain" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="no spread"):
+        check_layer(layer.replace(couples_examples=False), (3,))
+
+
 def test_what_the_layer_raises_for_the_shape_asked_for_passes():
     with pytest.raises(ValueError, match="expected images"):
         check_layer(layers.conv2d(2, 2), (3,))
