@@ -33,7 +33,7 @@ def check_torch(f: Callable[..., Any], *tensors: Any, seed: Key = 0, full: bool 
     Tensors are float64, or float32 throughout: then the derivatives are measured with float64 copies of all tensors,
     parameters and buffers, and the float32 gradients are compared with those. Nothing that is given is changed: neither
     a module's dtype nor its buffers (`torch.func.functional_call`). Random numbers, as in dropout, are the same in
-    every call, and torch's generator is left as it was.
+    every call, those that the next call would draw, and torch's generator is left as it was.
 
     Raises `TypeError` for other dtypes, `ValueError` where nothing requires a gradient, `ImportError` without PyTorch
     (extra `torch`), and whatever f raises.
@@ -42,9 +42,7 @@ def check_torch(f: Callable[..., Any], *tensors: Any, seed: Key = 0, full: bool 
     """
     with needs_extra("torch", "check_torch"):
         import torch
-    rng = keys.generator(seed)
-    call = _called(torch, f, tensors, int(rng.integers(2**31)))
-    check_problem(_of_torch(call), rng, full=full)
+    check_problem(_of_torch(_called(torch, f, tensors)), keys.generator(seed), full=full)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ class Call:
     name: str
     arguments: dict[str, Any]
     state: dict[str, Any]
-    seed: int
 
     @property
     def free(self) -> dict[str, Any]:
@@ -73,10 +70,7 @@ class Call:
         state = {key: moved.get(key, self._copy(value, dtype)) for key, value in self.state.items()}
         before = {key: self._copy(value, dtype) for key, value in arguments.items()}
         devices = {t.device for t in self.free.values() if t.device.type == "cuda"}
-        with self.torch.random.fork_rng(devices=devices):
-            self.torch.random.default_generator.manual_seed(self.seed)
-            if devices:
-                self.torch.cuda.manual_seed_all(self.seed)
+        with self.torch.random.fork_rng(devices=devices):  # every call starts from the same random state
             y = self._call(state, tuple(arguments.values()))
         for key, value in arguments.items():
             self.check_unwritten(key, before[key], value)
@@ -143,19 +137,20 @@ def _of_torch(call: Call) -> Problem:
     return replace(problem, words=WORDS, axis=lengths[0] if lengths else problem.axis)
 
 
-def _called(torch: Any, f: Callable[..., Any], arguments: tuple[Any, ...], seed: int) -> Call:
+def _called(torch: Any, f: Callable[..., Any], arguments: tuple[Any, ...]) -> Call:
     """Return the call, with the names that f has and that its arguments have in its signature."""
     if isinstance(f, torch.nn.Module):
         state = {**dict(f.named_parameters()), **dict(f.named_buffers())}
-        names = [f"forward.{name}" if name in state else name for name in argument_names(f.forward, len(arguments))]
-        return Call(torch, f, type(f).__name__, dict(zip(names, arguments, strict=True)), state, seed)
+        plain = argument_names(f.forward, len(arguments))
+        names = tuple(f"forward.{name}" if name in state else name for name in plain)
+        return Call(torch, f, type(f).__name__, dict(zip(names, arguments, strict=True)), state)
     function: Any = getattr(f, "__self__", None)
     if torch.autograd.Function in getattr(function, "__mro__", ()):
         with_context = function.setup_context is torch.autograd.Function.setup_context
         names = argument_names(function.forward, len(arguments), skip=int(with_context))
-        return Call(torch, f, function.__name__, dict(zip(names, arguments, strict=True)), {}, seed)
+        return Call(torch, f, function.__name__, dict(zip(names, arguments, strict=True)), {})
     names = argument_names(f, len(arguments))
-    return Call(torch, f, name_of(f), dict(zip(names, arguments, strict=True)), {}, seed)
+    return Call(torch, f, name_of(f), dict(zip(names, arguments, strict=True)), {})
 
 
 def as_array(tensor: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from functional_nn import Layer, layers
 from functional_nn.layer import ShapeError
 from functional_nn.testing import GradientError, check_layer
 from tests.layers.table import ROWS
-from tests.testing.toys import affine, elementwise, with_pullback
+from tests.testing.toys import affine, elementwise, normal, with_pullback
 
 
 def error_of(layer, shape):
@@ -39,6 +39,23 @@ def test_every_public_layer_passes(name, data):
 )
 def test_right_networks_pass(network, shape):
     check_layer(network, shape)
+
+
+def test_kinks_that_cancel_in_a_network_are_no_error():
+    """relu(x) - relu(-x) is x, but its gradient at 0 is 0: so are the slopes of both parts there."""
+    network = fnn.serial(a=layers.dense(2), r=layers.relu, b=layers.dense(1))
+    params = {"a": {"w": np.array([[1.0, -1.0]]), "b": np.zeros(2)}}
+    params["b"] = {"w": np.array([[1.0], [-1.0]]), "b": np.zeros(1)}
+    check_layer(fnn.bind(network, params), (1,))
+
+
+def test_bound_parameters_fit_one_shape_and_one_dtype(capsys):
+    w, b = normal(4, 2), normal(2)
+    check_layer(fnn.bind(layers.dense(2), {"w": w}), (4,), verbose=True)
+    assert " (3, 5)" not in (printed := capsys.readouterr().out)
+    assert "float32" not in printed
+    with pytest.raises(TypeError, match="x is float64, the parameter is float32"):  # bind float64 arrays to check
+        check_layer(fnn.bind(layers.dense(2), {"b": b.astype(np.float32)}), (4,))
 
 
 def along_the_last(f, pull, size=lambda length: 1, least=1, name="toy"):
