@@ -81,11 +81,12 @@ def _other_shapes(layer: Layer, input_shape: Shape) -> Iterator[Shape]:
 
 def _fits(layer: Layer, shape: Shape, dtype: Any) -> bool:
     """Whether the layer takes this shape and dtype: bound parameters fit those alone that they have."""
-    x = np.zeros((2, *shape), np.int64 if takes_integers(layer) else dtype)
+    rng = np.random.default_rng(0)
+    x = np.zeros((2, *shape), np.int64) if takes_integers(layer) else rng.standard_normal((2, *shape)).astype(dtype)
     try:
         layer.output_shape(shape)
-        layer.vjp(_started(layer, shape, np.random.default_rng(0), dtype), x, key=0, wrt_x=False)
-    except LayerError:
+        layer.vjp(_started(layer, shape, rng, dtype), x, key=0, wrt_x=False)
+    except (ValueError, LayerError):
         return False
     return True
 
