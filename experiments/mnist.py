@@ -12,7 +12,8 @@ the trials did.
 
 `--model lenet5_1998` trains the network of 1998 with its own loss; no search chose its settings.
 
-A run that was interrupted continues when it is started again with the same arguments.
+Every seed's network is kept: `networks` in `--out` holds a file for `fnn.load` of each. A run that was interrupted
+continues when it is started again with the same arguments.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import argparse
 from dataclasses import replace
 from functools import partial
 
-from experiments.running.options import InputError, answered, check_runs, positive, run_parser
+from experiments.running.options import InputError, check_runs, command, positive, run_parser
 from experiments.running.row import Row, Settings
 from functional_nn import Layer, layers, models
 
@@ -59,17 +60,6 @@ OF_1998 = Row(
 MODELS = {"lenet5": LENET5, "lenet5_1998": OF_1998}
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    with answered(parser):
-        check_runs(options)
-        from experiments.single import train_one  # needs the extra
-
-        row = row_of(options.model, epochs=options.epochs)
-        train_one(options, row, "LeNet-5 on small images", held_out=options.hold_out)
-
-
 def row_of(model: str = "lenet5", *, epochs: int) -> Row:
     """Return the row of a model with its settings, for so many epochs."""
     row = MODELS[model]
@@ -83,6 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", choices=tuple(MODELS), default="lenet5", help="default: %(default)s")
     add("--hold-out", action="store_true", help="do not train on the validation images")
     return parser
+
+
+@command(_parser(), check_runs)
+def main(options: argparse.Namespace) -> None:
+    from experiments.single import train_one  # needs the extra
+
+    row = row_of(options.model, epochs=options.epochs)
+    train_one(options, row, "LeNet-5 on small images", held_out=options.hold_out)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.running.inputs import Inputs, jobs
 from experiments.running.loading import fingerprint, load_splits, run_configuration
+from experiments.running.networks import first_weights, of_every_seed, write_networks
 from experiments.running.options import seeds
 from experiments.running.outcome import Outcome
 from experiments.running.row import Row
@@ -28,7 +29,7 @@ HEADER = ("seed", "train", "val", "test", "val + test", "seconds")
 
 
 def train_one(options: argparse.Namespace, row: Row, title: str, *, held_out: bool) -> None:
-    """Train a row from every seed, print its table, and write results.json and a page with this title.
+    """Train a row from every seed, print its table, and write the networks, results.json and a page with this title.
 
     Unless `held_out`, the networks train on the validation images as well.
     """
@@ -49,9 +50,10 @@ def train_one(options: argparse.Namespace, row: Row, title: str, *, held_out: bo
     summary = summarize(row, outcomes, splits)
     results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": [summary]}
     write_json(options.out / "results.json", results)
+    usage = write_networks(options, description, classes, of_every_seed({row.name: outcomes}))
     print(_table(summary))
     page.write(options.out, title, [*_pieces(results, outcomes, splits, classes), *page.configuration(results)])
-    print(f"written: results.json and {page.FILE}, in {options.out}")
+    print(f"written: results.json and {page.FILE}, in {options.out}", usage, sep="\n")
 
 
 def whole(splits: Splits) -> Splits:
@@ -82,9 +84,9 @@ def _pieces(
     results: dict[str, Any], outcomes: list[Outcome], splits: Splits, classes: tuple[str, ...]
 ) -> list[page.Piece]:
     """Return the page: the table and the curves, and the filters and mistakes of the first seed's network."""
-    summary, arrays = results["rows"][0], outcomes[0].arrays
+    summary, first = results["rows"][0], outcomes[0]
     images, labels = splits["test"]
-    outputs, filters = arrays["test_outputs"], plots.filters(arrays["first_weights"])
+    outputs, filters = first.arrays["test_outputs"], plots.filters(first_weights(first.network))
     names = classes[: outputs.shape[1]]
     augmented = "Training figures are of images shifted at random, so they may lie below those of validation."
     pieces: list[page.Piece] = [

@@ -10,8 +10,10 @@ it, or raises `ValueError` that names all three. `partial(count, least=0)` is a 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,10 +25,12 @@ __all__ = [
     "array",
     "as_margins",
     "as_pair",
+    "as_path",
     "count",
     "finite",
     "flag",
     "fraction",
+    "initializer",
     "not_negative",
     "optional",
     "padding",
@@ -115,6 +119,13 @@ def padding(constructor: str, name: str, value: Any) -> Padding:
     return top if top == bottom == left == right else ((top, bottom), (left, right))
 
 
+def initializer(constructor: str, name: str, value: Any) -> Callable[..., Any]:
+    """Return `value`, which must be a function (rng, shape) -> array; raises `TypeError` otherwise."""
+    if not callable(value):
+        raise TypeError(f"{constructor}: {name} is {value!r}, expected a function such as initializers.he_normal")
+    return value
+
+
 def optional(check: Callable[[str, str, Any], Any]) -> Callable[[str, str, Any], Any]:
     """Return the check that lets None pass and leaves the rest to `check`."""
 
@@ -122,6 +133,13 @@ def optional(check: Callable[[str, str, Any], Any]) -> Callable[[str, str, Any],
         return None if value is None else check(constructor, name, value)
 
     return checked
+
+
+def as_path(function: str, name: str, value: Any) -> Path:
+    """Return a file's or a directory's path; raises `TypeError` for what is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{function}: {name} is {value!r}, expected a path: a string or a pathlib.Path")
+    return Path(value)
 
 
 def as_pair(value: Pair) -> tuple[int, int]:

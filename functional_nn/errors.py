@@ -121,6 +121,12 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     return tuple(map(int, sizes))
 
 
+def wrong_start(name: str, value: Any) -> StructureError:
+    """Return the error for an initial parameter that is no array of float32 or float64."""
+    kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    return StructureError(f"init's {name} is {kind}, expected an array of float32: see its initializer")
+
+
 def wrong_result(layer: str, function: str, result: Any, expected: str) -> StructureError:
     """Return the error for what a layer's own function must not return."""
     kind = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"

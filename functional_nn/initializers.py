@@ -51,4 +51,7 @@ def zeros(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 
 
 def _normal(rng: np.random.Generator, shape: Shape, gain: float) -> np.ndarray:
-    return (math.sqrt(gain / fans(shape)[0]) * rng.standard_normal(shape)).astype(np.float32)
+    fan_in, _ = fans(shape)
+    if not fan_in:
+        raise ValueError(f"a weight of shape {shape} reads nothing: expected an input of at least one entry")
+    return (math.sqrt(gain / fan_in) * rng.standard_normal(shape)).astype(np.float32)

@@ -28,6 +28,7 @@ from functional_nn.errors import (
     wrong_entry,
     wrong_names,
     wrong_result,
+    wrong_start,
 )
 from functional_nn.layer_checks import check_functions, check_names, check_parts
 from functional_nn.value import Value
@@ -190,6 +191,9 @@ class Layer(Value):
             params = self.functions.init(rng, as_shape(input_shape))
             if not isinstance(params, Mapping):
                 raise StructureError(f"init returned a {type(params).__name__}, expected a dict of parameters")
+            for entry, value in () if self.parts else params.items():
+                if type(value) not in ARRAYS or not is_taken(value.dtype):
+                    raise wrong_start(entry, value)
         return {entry: value for entry, value in params.items() if entry not in self.fixed}
 
     def output_shape(self, input_shape: Shape) -> Shape:

@@ -62,8 +62,7 @@ def map_arrays(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
 
 def leaves(tree: Tree) -> list[Any]:
     """Return the leaves of `tree` in visiting order."""
-    found: list[Any] = []
-    _map(found.append, tree, ())
+    _map((found := list[Any]()).append, tree, ())
     return found
 
 
@@ -121,8 +120,7 @@ def size(tree: Tree) -> int:
 
 def describe(tree: Tree) -> str:
     """Return one line on a tree: how many numbers, in how many arrays, and the first and last paths."""
-    paths = [path for path, _ in items(tree)]
-    if not paths:
+    if not (paths := [path for path, _ in items(tree)]):
         return "nothing"
     shown = paths if len(paths) <= 6 else [*paths[:3], "...", *paths[-2:]]
     arrays = "1 leaf" if len(paths) == 1 else f"{len(paths)} leaves"
@@ -141,8 +139,7 @@ def cast(tree: Tree, dtype: Any) -> Tree:
     already. Raises `TypeError` for a dtype of no floats and, naming the path, for a leaf that is complex, or neither a
     number nor an array of numbers; `ValueError` for a number beyond the dtype's range.
     """
-    wanted = np.dtype(dtype)
-    if wanted.kind != "f":
+    if (wanted := np.dtype(dtype)).kind != "f":
         raise TypeError(f"cast: dtype is {wanted}, expected floats, such as np.float32")
 
     def converted(path: str, leaf: Any) -> Any:
@@ -171,9 +168,8 @@ def allclose(a: Tree, b: Tree, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
         for leaf in (left, right):
             if _kind(leaf) not in "biufc":
                 raise TypeError(f"allclose: {path or 'the root'} is {_noun(leaf)}, expected numbers")
-        if np.shape(left) != np.shape(right):
-            shapes = f"shape {np.shape(left)} against {np.shape(right)}"
-            raise TypeError(f"trees differ at {path or 'the root'}: {shapes}")
+        if (one := np.shape(left)) != (two := np.shape(right)):
+            raise TypeError(f"trees differ at {path or 'the root'}: shape {one} against {two}")
     return all(np.allclose(left, right, rtol, atol) for _, left, right in pairs)
 
 
@@ -186,7 +182,7 @@ def _map(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
         for other in rest:
             if type(other) is not dict or other.keys() != node.keys():
                 raise _Mismatch
-        return {key: _map(f, node[key], [other[key] for other in rest]) for key in sorted(node)}
+        return {key: _map(f, node[key], [other[key] for other in rest]) for key in _in_order(node)}
     keys = _keys(node)
     for other in rest:
         if not _alike(node, other, keys):
@@ -201,7 +197,7 @@ def _map_arrays(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree
         for other in rest:
             if type(other) is not dict or other.keys() != node.keys():
                 raise _Mismatch
-        return {key: _map_arrays(f, node[key], [other[key] for other in rest]) for key in sorted(node)}
+        return {key: _map_arrays(f, node[key], [other[key] for other in rest]) for key in _in_order(node)}
     if type(node) in ARRAYS:
         for other in rest:
             if type(other) not in ARRAYS or other.shape != node.shape or other.dtype != node.dtype:
@@ -256,12 +252,19 @@ def _keys(node: Tree) -> list[Any] | None:
     if isinstance(node, np.ndarray):  # the common leaf, before the rarer nodes
         return None
     if isinstance(node, dict):
-        return sorted(node)
+        return _in_order(node)
     if node is None:
         return []
     if isinstance(node, list | tuple):
         return list(getattr(node, "_fields", range(len(node))))
     return None
+
+
+def _in_order(node: dict[Any, Any]) -> list[Any]:
+    try:
+        return sorted(node)
+    except TypeError:
+        raise TypeError(f"a tree's dict has the keys {list(node)}, expected keys of one type, such as names") from None
 
 
 def _child(node: Tree, key: Any) -> Tree:
@@ -270,7 +273,7 @@ def _child(node: Tree, key: Any) -> Tree:
 
 def _rebuild(node: Tree, children: list[Tree]) -> Tree:
     if isinstance(node, dict):
-        return dict(zip(sorted(node), children, strict=True))
+        return dict(zip(_in_order(node), children, strict=True))
     if node is None:
         return None
     if hasattr(node, "_fields"):

@@ -82,3 +82,9 @@ def test_a_shape_without_a_fan_in_is_refused(name, shape):
         ValueError, f"a weight of shape {shape} has no fan-in: expected (d_in, d_out) or (kh, kw, c_in, c_out)"
     ):
         drawn(getattr(initializers, name), shape)
+
+
+@pytest.mark.parametrize("name", ["he_normal", "lecun_normal"])
+def test_a_weight_that_reads_nothing_is_refused(name):
+    with refused(ValueError, "a weight of shape (0, 3) reads nothing: expected an input of at least one entry"):
+        getattr(initializers, name)(np.random.default_rng(0), (0, 3))

@@ -254,3 +254,10 @@ def test_allclose_holds_over_dtypes_and_for_equal_infinities_but_not_for_nan():
 def test_allclose_refuses_trees_of_other_structure_by_path(a, b, message):
     with pytest.raises(TypeError, match=message):
         tree.allclose(a, b)
+
+
+def test_keys_that_cannot_be_sorted_are_named():
+    mixed = {"a": np.ones(1), 2: np.ones(1)}
+    for use in (tree.leaves, tree.items, lambda t: tree.map(abs, t), lambda t: tree.map_arrays(abs, t)):
+        with refused(TypeError, "a tree's dict has the keys ['a', 2], expected keys of one type, such as names"):
+            use(mixed)

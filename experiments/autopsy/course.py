@@ -42,6 +42,8 @@ def train_variant(
     - "diverged" is the epoch in which the loss or a parameter became infinite or NaN, or None; the accuracies are then
       those of the last finite parameters;
     - "test_loss" is by the right loss.
+
+    The network prepares images as those of the training set are prepared.
     """
     subject = prepared(variant, splits)
     images, labels = splits["train"]
@@ -60,8 +62,11 @@ def train_variant(
             history.append(entry)
             gradients.append(compared(subject, params, *probe))
         scores = _scores(subject, params, splits)
+        network = fnn.Trained(
+            subject.model, params, images.shape[1:], transform=subject.prepare["train"], loss=subject.loss
+        )
     record = {"model": variant.network.name, "role": variant.role, "seed": seed, "diverged": diverged, **scores}
-    return Outcome(record | {"history": history, "gradients": gradients})
+    return Outcome(record | {"history": history, "gradients": gradients}, network=network)
 
 
 def prepared(variant: Variant, splits: Splits) -> Subject:

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
+from experiments.autopsy import defects
 from experiments.autopsy.course import train_variant
+from experiments.autopsy.defects import CONSTRUCTORS
 from experiments.autopsy.findings import paragraphs, pieces, text_table
 from experiments.autopsy.ranking import ranked, variant_summary
 from experiments.autopsy.variants import NETWORKS, Variant, budget, configuration, variants
 from experiments.autopsy.verdicts import overflow
 from experiments.running.loading import fingerprint, load_splits, run_configuration
+from experiments.running.networks import of_best_seed, write_networks
 from experiments.running.options import seeds
 from experiments.running.runs import Cluster, Job, run
 from experiments.running.splits import Splits, count_classes
@@ -22,13 +25,13 @@ from experiments.showing.files import write_json
 
 
 def autopsy(options: argparse.Namespace) -> None:
-    """Train every variant of every network, and write results.json and the page."""
+    """Train every variant of every network, and write each one's best network, results.json and the page."""
     began = perf_counter()
-    description, splits, _ = load_splits(options)
+    description, splits, class_names = load_splits(options)
     everything = [variant for network in NETWORKS for variant in variants(network)]
     print(description, f"networks: {_counts(everything)}", sep="\n")
-    jobs = _jobs(everything, options, splits)
-    outcomes = run(train_variant, jobs, (splits,), Store(options.out / "runs"), Cluster.of(options), _progress_text)
+    jobs, store = _jobs(everything, options, splits), Store(options.out / "runs", CONSTRUCTORS)
+    outcomes = run(train_variant, jobs, (splits,), store, Cluster.of(options), _progress_text)
     images = len(splits["train"][0])
     rows = [
         variant_summary(variant, budget(variant.network, images, options.epochs), outcomes[variant.name], splits)
@@ -44,9 +47,11 @@ def autopsy(options: argparse.Namespace) -> None:
         "rows": rows,
     }
     write_json(options.out / "results.json", results)
+    best = of_best_seed(outcomes)
+    usage = write_networks(options, description, class_names, best, constructors=defects.__name__)
     print(text_table(ranking, rows), *results["findings"], sep="\n\n")
     page.write(options.out, "The autopsy of a report", [*pieces(results), *page.configuration(_brief(results))])
-    print(f"\nwritten: results.json, {page.FILE} and figures, in {options.out}")
+    print(f"\nwritten: results.json, {page.FILE} and figures, in {options.out}", usage, sep="\n")
 
 
 def _jobs(everything: list[Variant], options: argparse.Namespace, splits: Splits) -> list[Job]:

@@ -11,29 +11,9 @@ from __future__ import annotations
 import argparse
 import importlib.util
 
-from experiments.running.options import answered, base_parser, make_directory, missing, require
+from experiments.running.options import base_parser, check_out, command, missing, require
 
 PEERS = {"torch": ("torch", "torch.compile"), "jax": ("jax",), "sklearn": ("sklearn",)}
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    with answered(parser, interrupted="nothing is written"):
-        require(*options.peers or ())
-        make_directory(options.out)
-        from experiments.benchmark.run import benchmark  # needs the extra
-
-        peers = options.peers or _installed_peers()
-        benchmark([name for peer in peers for name in PEERS[peer]], options.out, quick=options.quick)
-
-
-def _installed_peers() -> list[str]:
-    installed = [peer for peer in PEERS if importlib.util.find_spec(peer) is not None]
-    for peer in PEERS:
-        if peer not in installed:
-            print(f"{peer} is left out: {missing(peer)}")
-    return installed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,6 +29,27 @@ def _peers(text: str) -> list[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r}: expected some of {','.join(PEERS)}")
     return text.split(",")
+
+
+def _check(options: argparse.Namespace) -> None:
+    require(*options.peers or ())
+    check_out(options)
+
+
+@command(_parser(), _check, interrupted="nothing is written")
+def main(options: argparse.Namespace) -> None:
+    from experiments.benchmark.run import benchmark  # needs the extra
+
+    peers = options.peers or _installed_peers()
+    benchmark([name for peer in peers for name in PEERS[peer]], options.out, quick=options.quick)
+
+
+def _installed_peers() -> list[str]:
+    installed = [peer for peer in PEERS if importlib.util.find_spec(peer) is not None]
+    for peer in PEERS:
+        if peer not in installed:
+            print(f"{peer} is left out: {missing(peer)}")
+    return installed
 
 
 if __name__ == "__main__":

@@ -1,35 +1,73 @@
-"""The benchmark's picture: our time divided by each peer's, a dot for each work and peer."""
+"""The benchmark's picture: our time divided by each peer's, a bar for each work and peer."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from experiments.running.machine import processor
+
+NETWORKS = {"lenet5": "LeNet-5", "improved": "improved LeNet-5", "perceptron": "perceptron"}
+MODES = {"train": "training step", "infer": "inference"}
+PEERS = {"torch": ("PyTorch", "#4477aa"), "torch.compile": ("torch.compile", "#88bbdd"), "jax": ("JAX, jit", "#cc9933")}
+TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+BAR = 0.8  # of the room for a batch, shared by the peers
+PLAIN = {"svg.fonttype": "none", "svg.hashsalt": "ratios", "font.family": "sans-serif", "font.size": 9}
 
 
 def ratios_picture(comparisons: list[dict[str, Any]]) -> bytes | None:
-    """Return a PNG file with the ratios on a logarithmic axis, grouped by work; None where no peer was measured."""
-    rows = [row for row in comparisons if "algorithm" not in row["peer"]]
+    """Return an SVG file: for training and inference a panel, a bar for each network, batch and peer.
+
+    Bars start at 1 and lie on a logarithmic axis, so that twice as fast is as long as twice as slow. None where none of
+    the peers was measured.
+    """
+    rows = [row for row in comparisons if row["peer"] in PEERS and row["network"] in NETWORKS and row["mode"] in MODES]
     if not rows:
         return None
-    works = list(dict.fromkeys((row["network"], row["mode"], row["batch"]) for row in rows))
-    figure = Figure(figsize=(8, 1.2 + 0.3 * len(works)), layout="constrained")
-    axes = figure.subplots()
-    for peer in dict.fromkeys(row["peer"] for row in rows):
-        mine = [row for row in rows if row["peer"] == peer]
-        heights = [works.index((row["network"], row["mode"], row["batch"])) for row in mine]
-        axes.scatter([row["ratio"] for row in mine], heights, label=peer, s=36)
-    axes.axvline(1.0, color="grey", linewidth=1)
-    axes.set_xscale("log")
-    ticks = [0.05, 0.1, 0.2, 0.5, 1, 2]
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
-    axes.set_yticks(range(len(works)), [f"{network} {mode}, batch {batch}" for network, mode, batch in works])
-    axes.invert_yaxis()
-    axes.set_xlabel("our time / theirs (left of the line: functional_nn is faster)")
-    axes.grid(axis="x", alpha=0.3)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
+    with rc_context(PLAIN):
+        figure = Figure(figsize=(8, 6), layout="constrained", facecolor="white")
+        panels = figure.subplots(1, len(MODES), sharex=True, sharey=True)
+        for axes, (mode, title) in zip(panels, MODES.items(), strict=True):
+            _panel(axes, [row for row in rows if row["mode"] == mode], title)
+        panels[0].invert_yaxis()
+        meaning = f"our time / theirs on {processor()}: bars to the left of 1 are where functional_nn is faster"
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, title=meaning)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
+
+
+def _panel(axes: Axes, rows: list[dict[str, Any]], title: str) -> None:
+    heights = dict(_heights(rows))
+    peers = [peer for peer in PEERS if any(row["peer"] == peer for row in rows)]
+    for i, peer in enumerate(peers):
+        mine = [row for row in rows if row["peer"] == peer]
+        at = [heights[row["network"], row["batch"]] + BAR * ((i + 0.5) / len(peers) - 0.5) for row in mine]
+        widths = [row["ratio"] - 1.0 for row in mine]
+        name, colour = PEERS[peer]
+        axes.barh(at, widths, BAR / len(peers), left=1.0, color=colour, label=name)
+    axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.set_title(title, fontsize=10)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(TICKS))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
+    axes.set_yticks(list(heights.values()), [f"{NETWORKS[network]}, {batch}" for network, batch in heights])
+    axes.tick_params(axis="y", length=0, labelsize=8)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+
+
+def _heights(rows: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, int], float]]:
+    """Yield each network and batch with its height: a step a batch, half a step more between networks."""
+    height, before = 0.0, None
+    for network, batch in dict.fromkeys((row["network"], row["batch"]) for row in rows):
+        height += 1.0 if before in (None, network) else 1.5
+        before = network
+        yield (network, batch), height

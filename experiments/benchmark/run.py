@@ -21,12 +21,12 @@ from experiments.showing.files import write_json, write_whole
 from functional_nn.training import available_cores
 
 BATCHES = (1, 32, 128, 256)
+MODES = ("train", "infer")
 QUICK_BATCHES = (1, 128)
 STEPS, QUICK_STEPS = 60, 12  # of each contestant, at least
 LOOPED_BATCH = 2  # images for the cited code's algorithm, which loops over them
 WORKS = [
-    *(Work(network, mode, n) for network in ("lenet5", "improved") for mode in ("train", "infer") for n in BATCHES),
-    *(Work("perceptron", "train", n) for n in BATCHES),
+    *(Work(network, mode, n) for network in ("lenet5", "improved", "perceptron") for mode in MODES for n in BATCHES),
     *(Work(network, "adam", 128) for network in ("lenet5", "perceptron")),
     Work("perceptron", "epoch", 128),
     *(Work(network, "fit", 128) for network in ("lenet5", "improved")),
@@ -37,7 +37,7 @@ Comparison = dict[str, Any]  # of one work with one peer
 
 
 def benchmark(peers: list[str], out: Path, *, quick: bool) -> None:
-    """Measure all works beside these peers, and write results.json and, where there are peers, ratios.png."""
+    """Measure all works beside these peers, and write results.json and, where there are peers, ratios.svg."""
     steps = QUICK_STEPS if quick else STEPS
     print(f"{machine()}; steps a contestant: {steps}")
     works = [work for work in WORKS if not quick or work.batch in QUICK_BATCHES]
@@ -56,8 +56,8 @@ def benchmark(peers: list[str], out: Path, *, quick: bool) -> None:
     write_json(out / "results.json", results)
     picture = ratios_picture(comparisons)
     if picture is not None:
-        write_whole(out / "ratios.png", picture)
-    print(f"written: {out}/results.json{' and ratios.png' if picture is not None else ''}")
+        write_whole(out / "ratios.svg", picture)
+    print(f"written: {out}/results.json{' and ratios.svg' if picture is not None else ''}")
 
 
 def compare(work: Work, peers: list[str], steps: int) -> list[Comparison]:

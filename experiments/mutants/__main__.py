@@ -12,17 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from experiments.running.options import answered, base_parser, make_directory, positive, seed, whole
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    with answered(parser, interrupted="nothing is written", extra="test"):
-        make_directory(options.out)
-        from experiments.mutants.run import run_mutants  # needs the extra
-
-        run_mutants(options)
+from experiments.running.options import base_parser, check_out, command, positive, seed, whole
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +32,13 @@ def _subjects(text: str) -> list[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r}: expected some of {','.join(SUBJECTS)}")
     return text.split(",")
+
+
+@command(_parser(), check_out, interrupted="nothing is written", extra="test")
+def main(options: argparse.Namespace) -> None:
+    from experiments.mutants.run import run_mutants  # needs the extra
+
+    run_mutants(options)
 
 
 if __name__ == "__main__":

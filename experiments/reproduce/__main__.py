@@ -2,6 +2,8 @@
 
 python -m experiments.reproduce [--data digits|DIR] [--as tuned|report] [--seeds N] [--out DIR] ...
 
+The network of every row and seed is kept: `networks` in `--out` holds a file for `fnn.load` of each. A sweep keeps one
+network of each depth: that of the seed which is best on validation data.
 A run that was interrupted continues when it is started again with the same arguments.
 """
 
@@ -9,25 +11,7 @@ from __future__ import annotations
 
 import argparse
 
-from experiments.running.options import InputError, answered, check_runs, positive, require, run_parser
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    with answered(parser):
-        _check(options)
-        from experiments.reproduce.run import reproduce  # needs the extra
-
-        reproduce(options)
-
-
-def _check(options: argparse.Namespace) -> None:
-    check_runs(options)
-    if options.features == "handmade":
-        require("skimage")
-    if options.sweep and options.features != "pixels":
-        raise InputError("--sweep depths trains convolutions, which take pixels: leave --features out")
+from experiments.running.options import InputError, check_runs, command, positive, require, run_parser
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +22,21 @@ def _parser() -> argparse.ArgumentParser:
     add("--features", default="pixels", choices=("pixels", "handmade"), help="what the perceptrons take")
     add("--sweep", choices=("depths",), help="train other depths of the improved LeNet-5's convolutions, not the rows")
     return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    check_runs(options)
+    if options.features == "handmade":
+        require("skimage")
+    if options.sweep and options.features != "pixels":
+        raise InputError("--sweep depths trains convolutions, which take pixels: leave --features out")
+
+
+@command(_parser(), _check)
+def main(options: argparse.Namespace) -> None:
+    from experiments.reproduce.run import reproduce  # needs the extra
+
+    reproduce(options)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 from experiments.report.printed import MISPRINT, OTHER_DATA, PRINTED, records
 from experiments.reproduce.structures import draw_structure, stages
 from experiments.running.inputs import Inputs
+from experiments.running.networks import first_weights
 from experiments.running.outcome import Outcome
 from experiments.running.row import Row
 from experiments.running.splits import count_classes
@@ -204,7 +205,7 @@ def _filters(by_name: Summaries, outcomes: Outcomes, inputs: Inputs) -> Plate:
         shown.append("perceptron_sigmoid")
     sheets = []
     for name in shown:
-        weights = outcomes[name][0].arrays["first_weights"]
+        weights = first_weights(outcomes[name][0].network)
         axes = plots.filters(weights if weights.ndim == KERNEL_AXES else weights.reshape(*shape, -1))
         axes.set_title(by_name[name]["title"])
         sheets.append(figure_of(axes))

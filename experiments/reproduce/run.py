@@ -12,6 +12,7 @@ from experiments.reproduce.pages import reproduction_page
 from experiments.reproduce.tables import markdown, table, val_test_table
 from experiments.running.inputs import Inputs, jobs, load
 from experiments.running.loading import run_configuration
+from experiments.running.networks import of_best_seed, of_every_seed, write_networks
 from experiments.running.options import seeds
 from experiments.running.outcome import Outcome
 from experiments.running.row import Row
@@ -25,7 +26,7 @@ from experiments.showing.files import write_json, write_whole
 
 
 def reproduce(options: argparse.Namespace) -> None:
-    """Train the rows that the options ask for, and write results.json, table.md and the page."""
+    """Train the rows that the options ask for, and write the networks, results.json, table.md and the page."""
     began = perf_counter()
     store = Store(options.out / "runs")
     description, inputs = load(options, store)
@@ -43,10 +44,12 @@ def reproduce(options: argparse.Namespace) -> None:
     results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": summaries}
     write_json(options.out / "results.json", results)
     write_whole(options.out / "table.md", markdown(summaries).encode())
+    kept = of_best_seed(outcomes) if options.sweep else of_every_seed(outcomes)
+    usage = write_networks(options, description, inputs.classes, kept)
     classes = count_classes(inputs.pixels)
     print(table(summaries, classes), val_test_table(summaries, classes), sep="\n\n")
     _write_page(options, results, rows, outcomes, inputs)
-    print(f"written: {page.FILE} and its figures, results.json and table.md, in {options.out}")
+    print(f"written: {page.FILE} and its figures, results.json and table.md, in {options.out}", usage, sep="\n")
 
 
 def _rows(options: argparse.Namespace, inputs: Inputs) -> list[Row]:

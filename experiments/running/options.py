@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 
 MOST = 1_000_000  # of epochs, seeds, workers and cases
@@ -23,6 +26,10 @@ EXTRAS = {
     **dict.fromkeys(("torch", "jax"), "bench"),
 }
 RUNS_ARE_KEPT = "what is finished is kept, and the same command goes on from there"
+
+
+Work = Callable[[argparse.Namespace], None]
+Main = Callable[..., None]
 
 
 class InputError(ValueError):
@@ -85,6 +92,33 @@ def run_parser(
     return parser
 
 
+def command(
+    parser: argparse.ArgumentParser, check: Work, *, interrupted: str = RUNS_ARE_KEPT, extra: str | None = None
+) -> Callable[[Work], Main]:
+    """Decorate what a command does, a function of its options, which becomes `main(arguments=None)`.
+
+        @command(run_parser("search", __doc__), check_runs)
+        def main(options): ...
+
+    `check(options)` comes first: it refuses what cannot be run and makes the directory of results. The command as it
+    was typed is `options.command`. The keywords are those of `answered`.
+    """
+
+    def decorated(work: Work) -> Main:
+        @wraps(work)
+        def main(arguments: list[str] | None = None) -> None:
+            words = sys.argv[1:] if arguments is None else arguments
+            options = parser.parse_args(words)
+            options.command = shlex.join([*parser.prog.split(), *words])
+            with answered(parser, interrupted=interrupted, extra=extra):
+                check(options)
+                work(options)
+
+        return main
+
+    return decorated
+
+
 @contextmanager
 def answered(
     parser: argparse.ArgumentParser, *, interrupted: str = RUNS_ARE_KEPT, extra: str | None = None
@@ -114,13 +148,13 @@ def check_runs(options: argparse.Namespace) -> None:
         raise InputError("--scheduler is the address of Dask's scheduler: give --backend dask as well")
     else:
         _check_backend(options.backend)
-    make_directory(options.out)
+    check_out(options)
 
 
-def make_directory(directory: Path) -> None:
-    """Make `directory` where it is not there yet; raise `OSError` where files cannot be written to it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=directory):
+def check_out(options: argparse.Namespace) -> None:
+    """Make the directory of results; raise `OSError` where files cannot be written to it."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=options.out):
         pass
 
 

@@ -7,10 +7,16 @@ from typing import Any
 
 import numpy as np
 
+import functional_nn as fnn
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one run: `record`, which JSON can hold, and `arrays` for larger results."""
+    """The result of one run: `record`, which JSON can hold, `arrays` for larger results, and the trained network.
+
+    `network` is None where a run trains none of ours.
+    """
 
     record: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    network: fnn.Trained | None = None

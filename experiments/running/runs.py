@@ -85,6 +85,9 @@ def run(
     missing = [i for i, outcome in enumerate(outcomes) if outcome is None]
     if len(missing) < len(jobs):
         print(f"{len(jobs) - len(missing)} of {len(jobs)} runs are finished already, in {store.directory}")
+    stale = sum(store.has_of_other_code(jobs[i].name, jobs[i].configuration) for i in missing)
+    if stale:
+        print(f"{stale} of {len(jobs)} runs in {store.directory} were computed by other code: they are run again")
     for number, outcome in _finished(work, [jobs[i] for i in missing], data, cluster, describe):
         i = missing[number]
         store.add(jobs[i].name, jobs[i].configuration, outcome)

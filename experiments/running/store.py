@@ -4,69 +4,73 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import functional_nn as fnn
 from experiments.running.machine import ROOT, environment
 from experiments.running.options import InputError
 from experiments.running.outcome import Outcome
-from experiments.showing.files import write_json, write_whole
 
 CHECKER = "testing"  # the part of the library that no training runs
 
 
 class Store:
-    """A directory of finished runs: a JSON file with the record, and an .npz file with the arrays, of each.
+    """A directory of finished runs: a file of `fnn.save` each, with the record, the arrays and the network.
 
     A run is found again only under an equal configuration. Any number of commands may use one directory at a time.
+    `constructors` are those of experiments that the networks are made of. Raises `InputError` for a directory that an
+    older version wrote, whose runs lack the networks.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, constructors: Sequence[Callable[..., Any]] = ()) -> None:
+        self.directory, self.constructors = directory, constructors
+        older = sorted(directory.glob("*.json"))
+        if older:
+            raise InputError(
+                f"{directory} holds runs of an older version, which kept no networks ({older[0].name}, {len(older)} in "
+                "all): delete this directory to train them anew, or give another --out"
+            )
         directory.mkdir(parents=True, exist_ok=True)
 
     def find(self, name: str, configuration: dict[str, Any]) -> Outcome | None:
-        """Return the finished run of this configuration, or None; raise `InputError` where its files are damaged.
-
-        The JSON file holds a digest of the record and the arrays, so that any change to either is noticed.
-        """
+        """Return the finished run of this configuration, or None; raise `InputError` for a file that is damaged."""
         file = self._file(name, configuration)
-        if not file.is_file():
-            return None
         try:
-            entry = json.loads(file.read_bytes())
-            record, digest = entry["record"], entry["digest"]
-            arrays = _arrays_file(file, digest)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise _damaged(file, error) from error
-        if not arrays.is_file():
+            kept = fnn.load(file, self.constructors)
+        except FileNotFoundError:
             return None
-        content = arrays.read_bytes()
-        if _digest(name, configuration, record, content) != digest:
-            raise _damaged(file, "its digest is that of other content")
-        with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
-            return Outcome(record, dict(loaded))
+        except ValueError as error:
+            raise InputError(f"delete this file, and the command repeats the run: {error}") from error
+        if not isinstance(kept, dict) or (kept.get("name"), kept.get("configuration")) != (name, configuration):
+            raise InputError(f"delete this file, and the command repeats the run: {file} holds something else")
+        return Outcome(kept["record"], kept["arrays"], kept["network"])
 
     def add(self, name: str, configuration: dict[str, Any], outcome: Outcome) -> None:
-        """Keep a run; the JSON file, by which it is found, comes last. Raises `OSError` where that fails."""
-        file, stream = self._file(name, configuration), io.BytesIO()
-        np.savez(stream, allow_pickle=False, **outcome.arrays)
-        digest = _digest(name, configuration, outcome.record, stream.getvalue())
-        write_whole(_arrays_file(file, digest), stream.getvalue())
-        entry = {"name": name, "configuration": configuration, **environment(), "record": outcome.record}
-        write_json(file, entry | {"digest": digest})
+        """Keep a run. Raises `OSError`, which names the file, where that fails."""
+        kept = {"name": name, "configuration": configuration, "environment": environment()}
+        result = {"record": outcome.record, "arrays": outcome.arrays, "network": outcome.network}
+        fnn.save(self._file(name, configuration), kept | result)
+
+    def has_of_other_code(self, name: str, configuration: dict[str, Any]) -> bool:
+        """Return whether there is a run that differs in nothing but the code that computed it."""
+        file = self._file(name, configuration)
+        same = self.directory.glob(f"{file.stem.rpartition('-')[0]}-*.npz")
+        return any(other != file for other in same)
 
     def _file(self, name: str, configuration: dict[str, Any]) -> Path:
-        readable = re.sub(r"\W+", "-", name).strip("-")
-        return self.directory / f"{readable}-{_sha256(_json([name, configuration]))[:16]}.json"
+        rest = {key: value for key, value in configuration.items() if key != "code"}
+        digest = hashlib.sha256(json.dumps([name, rest], sort_keys=True).encode()).hexdigest()[:16]
+        return self.directory / f"{file_stem(name)}-{digest}-{configuration.get('code', 'any')}.npz"
+
+
+def file_stem(name: str) -> str:
+    """Return a run's or a network's name as that of a file: "lenet5-seed-0" for "lenet5, seed 0"."""
+    return re.sub(r"\W+", "-", name).strip("-")
 
 
 def code(*functions: Callable[..., Any]) -> str:
@@ -120,26 +124,3 @@ def _imports(file: Path) -> Iterator[str]:
 def _source(module: str) -> Path | None:
     path = ROOT.joinpath(*module.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
-
-
-def _arrays_file(file: Path, digest: str) -> Path:
-    """Return where the arrays of this digest stand: two runs that differ never share a file."""
-    if not re.fullmatch("[0-9a-f]{64}", digest):
-        raise ValueError(f"its digest is {digest!r}, expected 64 hexadecimal digits")
-    return file.with_name(f"{file.stem}-{digest[:16]}.npz")
-
-
-def _damaged(file: Path, reason: object) -> InputError:
-    return InputError(f"{file}, or the .npz file beside it, is damaged ({reason}): delete both")
-
-
-def _digest(name: str, configuration: dict[str, Any], record: Any, arrays: bytes) -> str:
-    return _sha256(_json([name, configuration, record]) + arrays)
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

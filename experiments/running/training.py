@@ -22,16 +22,13 @@ KERNEL_AXES = 4  # of a convolution's weights
 class TrainedRow:
     """A row's network after training.
 
-    - `params` belong to `model`; `transform` brings raw inputs to what it takes;
+    - `network`: without the names of the classes;
     - `history`: an entry an epoch;
-    - `first_weights`: those of the first layer that has some; `parameters`: how many there are, frozen ones included.
+    - `parameters`: how many there are, frozen ones included.
     """
 
-    model: fnn.Layer
-    params: Any
+    network: fnn.Trained
     history: list[dict[str, Any]]
-    transform: data.BatchTransform
-    first_weights: np.ndarray
     parameters: int
 
 
@@ -51,15 +48,17 @@ def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, 
     """Train a row and return its outcome; the test split is read once, at the end.
 
     - `record`: "model", "seed", accuracies "train", "val", "test", "epoch_seconds", "epochs", "history", "parameters";
-    - `arrays`: "test_outputs" (n, classes) and "first_weights", those of the first layer.
+    - `arrays`: "test_outputs" (n, classes);
+    - `network`: None for scikit-learn's.
     """
     if row.network is None:
         return _run_perceptron(row, splits, seed=seed, threads=threads)
     trained = train(row, splits, seed=seed, threads=threads, progress=progress)
     sign = -1.0 if row.smallest_wins else 1.0
+    network = trained.network
     outputs = {
         part: sign
-        * fnn.predict(trained.model, trained.params, splits[part][0], transform=trained.transform, workers=threads)
+        * fnn.predict(network.model, network.params, splits[part][0], transform=network.transform, workers=threads)
         for part in PARTS
     }
     history = trained.history
@@ -72,7 +71,7 @@ def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, 
         "parameters": trained.parameters,
         "history": history,
     }
-    return Outcome(record, {"test_outputs": outputs["test"], "first_weights": trained.first_weights})
+    return Outcome(record, {"test_outputs": outputs["test"]}, network)
 
 
 def train(
@@ -86,8 +85,7 @@ def train(
     settings = row.settings
     model = row.network(classes=count_classes(splits))
     params = model.init(np.random.default_rng(seed), inputs.shape[1:])
-    parameters, first = fnn.tree.size(params), next(name for name, _ in model.parts if name in params)
-    frozen = {}
+    parameters = fnn.tree.size(params)
     if row.frozen:
         frozen = {name: params.pop(name) for name in list(params) if params[name]["w"].ndim == KERNEL_AXES}
         model = fnn.bind(model, frozen)
@@ -106,8 +104,8 @@ def train(
         workers=threads,
         progress=progress,
     )
-    first_weights = (frozen | result.params)[first]["w"]
-    return TrainedRow(model, result.params, result.history, standardize, first_weights, parameters)
+    network = fnn.Trained(model, result.params, inputs.shape[1:], transform=standardize, loss=row.loss)
+    return TrainedRow(network, result.history, parameters)
 
 
 def standardized(inputs: np.ndarray, settings: Settings | None) -> data.BatchTransform:
@@ -153,5 +151,4 @@ def _run_perceptron(row: Row, splits: Splits, *, seed: int, threads: int | None)
         "parameters": int(perceptron.coef_.size + perceptron.intercept_.size),
         "history": [],
     }
-    outputs = perceptron.decision_function(inputs["test"]).astype(np.float32)
-    return Outcome(record, {"test_outputs": outputs, "first_weights": perceptron.coef_.T.astype(np.float32)})
+    return Outcome(record, {"test_outputs": perceptron.decision_function(inputs["test"]).astype(np.float32)})

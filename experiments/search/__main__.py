@@ -6,7 +6,7 @@ searched.json records its trials on 50 classes of Tiny ImageNet, seed 0.
   trials took mean and standard deviation from all training images; a repeated figure differs by no more than that.)
 - Trials of the learning rate, which the report does not record (`--rates`): each trains a LeNet as the report did, on
   all training images for ten epochs. Its distance is the mean absolute difference between its losses and the report's.
-No test image is read.
+No test image is read. Of each row one network is kept, in `networks` in `--out`: that of the best trial and seed.
 """
 
 from __future__ import annotations
@@ -14,17 +14,7 @@ from __future__ import annotations
 import argparse
 
 from experiments.report.rows import TUNED
-from experiments.running.options import answered, check_runs, run_parser
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    with answered(parser):
-        check_runs(options)
-        from experiments.search.run import search  # needs the extra
-
-        search(options)
+from experiments.running.options import check_runs, command, run_parser
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +23,13 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--row", choices=tuple(TUNED), help="the row to search settings for (default: all)")
     what.add_argument("--rates", action="store_true", help="search the report's learning rate instead")
     return parser
+
+
+@command(_parser(), check_runs)
+def main(options: argparse.Namespace) -> None:
+    from experiments.search.run import search  # needs the extra
+
+    search(options)
 
 
 if __name__ == "__main__":

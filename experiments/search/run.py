@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.running.loading import fingerprint, load_splits, run_configuration
+from experiments.running.networks import write_networks
 from experiments.running.options import seeds
 from experiments.running.outcome import Outcome
 from experiments.running.runs import Cluster, Job, run
@@ -22,9 +23,9 @@ MEASURES = {"settings": "accuracy", "rates": "distance"}
 
 
 def search(options: argparse.Namespace) -> None:
-    """Repeat the trials that the options ask for, and write results.json and the page."""
+    """Repeat the trials that the options ask for, and write each row's best network, results.json and the page."""
     began = perf_counter()
-    description, splits, _ = load_splits(options)
+    description, splits, classes = load_splits(options)
     print(description)
     kind = "rates" if options.rates else "settings"
     trials = [trial for trial in recorded_trials() if trial.kind == kind and options.row in (None, trial.row)]
@@ -39,13 +40,14 @@ def search(options: argparse.Namespace) -> None:
     rows = [_summary(trial, outcomes[trial.key]) for trial in trials]
     results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": rows}
     write_json(options.out / "results.json", results)
+    usage = write_networks(options, description, classes, best_of_rows(trials, outcomes))
     lines = [[r["row"], r["changes"], f"{r['reached']:.4f}", f"{r['recorded']:.4f}"] for r in rows]
     print("\n".join(f"{row:<20}{reached} (recorded {then})  {changes}" for row, changes, reached, then in lines))
     caption = f"The trials' {MEASURES[kind]}: the mean over the seeds of this run, and the recorded one of seed 0."
     table = page.table(caption, ["row", "settings", "this run", "recorded"], lines)
     pieces = [description, table, *page.configuration(results)]
     page.write(options.out, "The search for settings", pieces)
-    print(f"written: results.json and {page.FILE}, in {options.out}")
+    print(f"written: results.json and {page.FILE}, in {options.out}", usage, sep="\n")
 
 
 def _jobs(trials: Sequence[Trial], options: argparse.Namespace) -> list[Job]:
@@ -57,6 +59,16 @@ def _job(trial: Trial, seed: int, common: dict[str, Any]) -> Job:
     settings = trial.as_row().settings.described()
     own = {"kind": trial.kind, "row": trial.row, "settings": settings, "seed": seed}
     return Job(trial.key, seed, own | common, (trial, seed))
+
+
+def best_of_rows(trials: Sequence[Trial], outcomes: dict[str, list[Outcome]]) -> dict[str, Outcome]:
+    """Return of each row the outcome with the largest accuracy, or the smallest distance, of all trials and seeds."""
+    best: dict[str, Outcome] = {}
+    for trial in trials:
+        worse = 1.0 if trial.kind == "rates" else -1.0
+        tried = [*([best[trial.row]] if trial.row in best else []), *outcomes[trial.key]]
+        best[trial.row] = min(tried, key=lambda outcome: worse * outcome.record["reached"])
+    return best
 
 
 def _summary(trial: Trial, outcomes: Sequence[Outcome]) -> dict[str, Any]:

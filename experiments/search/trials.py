@@ -65,14 +65,18 @@ def hold_out(splits: Splits) -> Splits:
 
 
 def attempt(trial: Trial, seed: int, splits: Splits, *, threads: int, progress: bool) -> Outcome:
-    """Train a trial on "train"; return its accuracy on "val", or its distance, as "reached"."""
+    """Train a trial on "train"; return its accuracy on "val", or its distance, as "reached", and its network."""
     row = trial.as_row()
     trained = train(row, splits, seed=seed, threads=threads, progress=progress, validate=False)
     if trial.kind == "rates":
         theirs = records()[trial.row]["train_loss"]
         ours = [entry["loss"] for entry in trained.history]
-        return Outcome({"reached": float(np.mean([abs(a - b) for a, b in zip(ours, theirs, strict=False)]))})
-    scores = fnn.evaluate(
-        trained.model, trained.params, *splits["val"], loss=row.loss, transform=trained.transform, workers=threads
-    )
-    return Outcome({"reached": scores["accuracy"]})
+        reached = float(np.mean([abs(a - b) for a, b in zip(ours, theirs, strict=False)]))
+    else:
+        network, held_out = trained.network, splits["val"]
+        transform = network.transform
+        reached = fnn.evaluate(
+            network.model, network.params, *held_out, loss=row.loss, transform=transform, workers=threads
+        )["accuracy"]
+    record = {"model": trial.row, "changes": trial.description, "seed": seed, "reached": reached}
+    return Outcome(record, network=trained.network)

@@ -12,6 +12,8 @@ from functional_nn import tree
 from functional_nn.anatomy.leaves import Leaf, dotted, leaf_layers, leaf_params, matching, multiply_adds
 from functional_nn.anatomy.table import table
 from functional_nn.arguments import count
+from functional_nn.compose.parts import check_layer
+from functional_nn.errors import as_shape
 from functional_nn.layer import Layer, Params, Shape
 
 __all__ = ["LayerFacts", "layer_facts", "summary"]
@@ -45,7 +47,7 @@ def summary(model: Layer, input_shape: Shape, depth: int | None = None, filter: 
     `ValueError` for a depth below 1 and a filter that no path matches.
     """
     rows = layer_facts(model, input_shape, depth)
-    totals = [_total(model.name, rows, _parameters(model, input_shape))]
+    totals = [_total(model.name, rows, _parameters(model, as_shape(input_shape)))]
     if filter is not None:
         shown = matching("summary", filter, rows, lambda row: row.path)
         totals, rows = [_total("these", shown, sum(row.parameters for row in shown)), *totals], shown
@@ -56,6 +58,8 @@ def layer_facts(model: Layer, input_shape: Shape, depth: int | None = None) -> l
     """Return the rows of `summary`, in the order in which an input passes the layers; raises as it does."""
     if depth is not None:
         count("summary", "depth", depth)
+    check_layer("summary: model", model)
+    input_shape = as_shape(input_shape)
     params = model.init(np.random.default_rng(0), input_shape)
     figures = [(leaf.path, _figures(leaf, params)) for leaf in leaf_layers(model, input_shape)]
     facts = []

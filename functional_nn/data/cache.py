@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from functional_nn import npz
+from functional_nn.arguments import as_path
 from functional_nn.data.splits import NAMES, Splits
 from functional_nn.errors import DataError
-from functional_nn.files import exists, open_regular, replaced, unfinished_name
+from functional_nn.files import exists, open_regular, replaced
 
 __all__ = ["cached"]
 
@@ -27,13 +28,12 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     before it calls `load`: `DataError` if the path is a directory or another special file, `OSError` if nothing can
     be written there. Raises `TypeError` and writes nothing if `load` returns no `Splits`.
     """
-    file = Path(file)
+    file = as_path("cached", "file", file)
     if exists(file):
         return _read(file, source)
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = unfinished_name(file)
-    unfinished.touch(exist_ok=False)  # fails before the work if nothing can be written there
-    unfinished.unlink()
+    with replaced(file, trial=True):
+        pass  # raises before the work if nothing can be written there
     splits = load()
     if not isinstance(splits, Splits):
         raise TypeError(f"{file}: load() returned {type(splits).__name__}, expected data.Splits: nothing was written")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from functional_nn.arguments import as_path
 from functional_nn.data.splits import Splits, check_val, hold_out, splits_from
 from functional_nn.errors import DataError, MissingFileError
 from functional_nn.files import exists, open_regular, regular_size
@@ -32,7 +33,7 @@ def cifar10(root: str | Path, val: int = 5000) -> Splits:
     the file, if it does not consist of records of 3073 bytes or has a label above 9, and for `val` outside
     1 .. n - 1.
     """
-    folder = _folder(Path(root))
+    folder = _folder(as_path("cifar10", "root", root))
     sizes = {name: _records(folder / name) for name in (*TRAIN_FILES, TEST_FILE)}
     for name in TRAIN_FILES[1:]:
         if sizes[name] != sizes[TRAIN_FILES[0]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from functional_nn.arguments import as_path
 from functional_nn.data.cache import cached
 from functional_nn.data.cifar10 import SIZE as CIFAR10_SIZE
 from functional_nn.data.cifar10 import cifar10
@@ -77,7 +78,7 @@ def fingerprint(root: str | Path, size: int = 32) -> str:
 def _form(root: str | Path) -> tuple[_Form, Path]:
     if root == "digits":
         return DIGITS, Path()
-    path = Path(root)
+    path = as_path("load", "root", root)
     accepted = (
         "".join(f"\n  {form.name}: {form.expects}" for form in FORMS) + '\nor pass "digits" instead of a directory'
     )

@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
+from functional_nn.arguments import as_path
 from functional_nn.data.splits import Splits, check_size, check_val, hold_out, numbered, splits_from
 from functional_nn.errors import DataError, MissingFileError
 from functional_nn.files import exists, open_regular
@@ -44,7 +45,7 @@ def idx(root: str | Path, size: int | None = 32, val: int = 5000) -> Splits:
     """
     if size is not None:
         check_size(size)
-    root = Path(root)
+    root = as_path("idx", "root", root)
     # All headers are compared before a gzip is unpacked: gigabytes of images may stand beside ten labels.
     paths = {part: (_find(root, labels, 1), _find(root, images, 3)) for part, images, labels in NAMES}
     shapes = {part: _check_pair(*pair, size) for part, pair in paths.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from functional_nn import keys
+from functional_nn.arguments import as_path
 from functional_nn.data.decoding import decode
 from functional_nn.data.image_file import EXTENSIONS
 from functional_nn.data.splits import NAMES, Split, Splits, by_class, check_size, splits_from
@@ -38,7 +39,7 @@ def image_folder(root: str | Path, size: int = 32, val: float = 0.1, test: float
     cannot be used, which it names.
     """
     check_size(size)
-    root = Path(root)
+    root = as_path("image_folder", "root", root)
     folders = _split_folders(root)
     classes = {split: _classes(folder) for split, folder in folders.items()}
     _check_same_classes(folders, classes)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from functional_nn.arguments import as_path
 from functional_nn.data.class_names import class_names
 from functional_nn.data.decoding import decode
 from functional_nn.data.splits import Split, Splits, check_size, numbered, splits_from
@@ -35,7 +36,7 @@ def image_list(root: str | Path, size: int = 32) -> Splits:
     the line: `train.txt:17: ...`. All lines are checked before the first image is decoded.
     """
     check_size(size)
-    root = Path(root)
+    root = as_path("image_list", "root", root)
     missing = [name for name in LISTS if not exists(root / name)]
     if missing:
         raise MissingFileError(

@@ -37,14 +37,15 @@ class BatchTransform(Value):
         return self.function(x, key)
 
 
-def standardize(train_images: np.ndarray) -> BatchTransform:
+def standardize(train_images: np.ndarray, weights: np.ndarray | None = None) -> BatchTransform:
     """Return the transform that gives each channel of the training set zero mean and unit variance.
 
     train_images: (n, ..., channels), usually uint8 (n, height, width, channels). The mean and the standard deviation
     over all axes but the last are computed in float64, block by block: no float copy of the whole set is made.
     The transform returns float32 for any input; a channel that is constant but for rounding is centred and divided by
-    1. Raises `TypeError` for what is no array of real numbers, `ValueError` for an empty set, for images without a
-    channel axis and for values that are not finite.
+    1. With `weights` (n,), numbers that are not negative, both are those of examples that count for so much.
+    Raises `TypeError` for what is no array of real numbers, `ValueError` for an empty set, for images without a channel
+    axis, and for values that are not finite.
     """
     _check_real("standardize", "training images", train_images)
     if train_images.ndim < 2 or train_images.size == 0:
@@ -52,16 +53,18 @@ def standardize(train_images: np.ndarray) -> BatchTransform:
             f"standardize: training images have shape {train_images.shape}, expected (n, ..., channels), n > 0"
         )
     channels = train_images.shape[-1]
-    count = train_images.size // channels
-    mean = _sum_over_channels(train_images, lambda block: block) / count
+    positions = math.prod(train_images.shape[1:-1])
+    count = positions * (len(train_images) if weights is None else _total_weight(weights, len(train_images)))
+    mean = _sum_over_channels(train_images, lambda block: block, weights) / count
     # Around the mean, in a second pass: the difference of two large sums would cancel.
     variance = _sum_over_channels(
-        train_images, lambda block: np.square(block - np.tile(mean, block.shape[1] // channels))
+        train_images, lambda block: np.square(block - np.tile(mean, block.shape[1] // channels)), weights
     )
     std = np.sqrt(variance / count)
     if not np.isfinite(mean).all() or not np.isfinite(std).all():
         raise ValueError("standardize: the training images hold values that are not finite: remove or replace them")
-    rounding = np.finfo(np.float64).eps * np.sqrt(count) * np.abs(mean)  # of a mean of as many equal numbers
+    entries = positions * len(train_images)
+    rounding = np.finfo(np.float64).eps * np.sqrt(entries) * np.abs(mean)  # of a mean of as many equal numbers
     std = np.where(std <= rounding, 0.0, std)
     return standardize_by(tuple(mean.tolist()), tuple(std.tolist()))
 
@@ -170,14 +173,30 @@ def chain(*transforms: Function) -> BatchTransform:
     return BatchTransform(chained)
 
 
-def _sum_over_channels(images: np.ndarray, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Return the sums (channels,) of f over blocks (images, entries of an image) in float64."""
+def _total_weight(weights: np.ndarray, n: int) -> float:
+    array("standardize", "weights", weights)
+    if weights.shape != (n,) or weights.dtype.kind not in "biuf":
+        given = f"{weights.dtype} of shape {weights.shape}"
+        raise ValueError(f"standardize: weights are {given}, expected numbers of shape ({n},), one an image")
+    total = float(weights.sum(dtype=np.float64))
+    if not np.isfinite(total) or total <= 0.0 or (weights < 0).any():
+        raise ValueError("standardize: weights must be finite numbers that are not negative, one of them above 0")
+    return total
+
+
+def _sum_over_channels(
+    images: np.ndarray, f: Callable[[np.ndarray], np.ndarray], weights: np.ndarray | None
+) -> np.ndarray:
+    """Return the sums (channels,) of f over blocks (images, entries of an image) in float64, by weight."""
     entries = images.size // len(images)
     step = max(1, BLOCK_ENTRIES // entries)
     sums = np.zeros(entries)
     for start in range(0, len(images), step):
         block = images[start : start + step]
-        sums += f(block.reshape(len(block), entries).astype(np.float64)).sum(axis=0)
+        terms = f(block.reshape(len(block), entries).astype(np.float64))
+        if weights is not None:
+            terms = terms * weights[start : start + step, np.newaxis]
+        sums += terms.sum(axis=0)
     return np.asarray(sums.reshape(-1, images.shape[-1]).sum(axis=0))
 
 

@@ -7,6 +7,7 @@ ufuncs keep that order by themselves. A layer that allocates an array of its own
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,5 +25,9 @@ def empty_in_order(
 ) -> np.ndarray:
     """Return a new array of `shape` whose axes lie in `order` in memory: `allocate` makes it."""
     array = allocate([shape[axis] for axis in order], dtype)
-    inverse = sorted(range(len(order)), key=order.__getitem__)
-    return array.transpose(inverse)
+    return array.transpose(_inverse(order))
+
+
+@cache
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(order)), key=order.__getitem__))

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from functional_nn.arguments import Padding, Pair, as_pair, count, padding, pair
+from functional_nn.arguments import Padding, Pair, as_pair, count, initializer, padding, pair
 from functional_nn.initializers import glorot_uniform, zeros
 from functional_nn.layer import Init, Layer, Params, Pullback, Shape, check_image
 from functional_nn.layers._correlation import (
@@ -29,7 +29,16 @@ from functional_nn.layers.conv_groups import check_groups, grouped_vjp, spread_s
 from functional_nn.value import constructor
 
 
-@constructor(filters=count, kernel=pair, stride=pair, padding=padding, groups=count, dilation=pair)
+@constructor(
+    filters=count,
+    kernel=pair,
+    stride=pair,
+    padding=padding,
+    groups=count,
+    dilation=pair,
+    w_init=initializer,
+    b_init=initializer,
+)
 def conv2d(
     filters: int,
     kernel: Pair,

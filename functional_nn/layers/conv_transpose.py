@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from functional_nn.arguments import Padding, Pair, as_margins, as_pair, count, padding, pair
+from functional_nn.arguments import Padding, Pair, as_margins, as_pair, count, initializer, padding, pair
 from functional_nn.initializers import glorot_uniform, zeros
 from functional_nn.layer import Init, Layer, Params, Pullback, Shape, ShapeError, check_image
 from functional_nn.layers._correlation import (
@@ -28,7 +28,7 @@ from functional_nn.layers._correlation import (
 from functional_nn.value import constructor
 
 
-@constructor(filters=count, kernel=pair, stride=pair, padding=padding)
+@constructor(filters=count, kernel=pair, stride=pair, padding=padding, w_init=initializer, b_init=initializer)
 def conv2d_transpose(
     filters: int,
     kernel: Pair,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from functional_nn.arguments import count
+from functional_nn.arguments import count, initializer
 from functional_nn.initializers import glorot_uniform, zeros
 from functional_nn.layer import Init, Layer, Params, Pullback, Shape, ShapeError
 from functional_nn.value import constructor
 
 
-@constructor(units=count)
+@constructor(units=count, w_init=initializer, b_init=initializer)
 def dense(units: int, w_init: Init = glorot_uniform, b_init: Init = zeros) -> Layer:
     """Return the layer x (n, d_in) -> x w + b (n, units).
 

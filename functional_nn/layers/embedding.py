@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from functional_nn.arguments import count
+from functional_nn.arguments import count, initializer
 from functional_nn.initializers import standard_normal
 from functional_nn.layer import Init, Layer, Params, Pullback, Shape, ShapeError, StructureError
 from functional_nn.value import constructor
 
 
-@constructor(entries=count, features=count)
+@constructor(entries=count, features=count, w_init=initializer)
 def embedding(entries: int, features: int, w_init: Init = standard_normal) -> Layer:
     """Return the layer x (n, ...), whole numbers from 0 to entries - 1 -> y (n, ..., features), rows of w.
 

@@ -9,7 +9,7 @@ row-major order gets the whole gradient.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -158,7 +158,7 @@ def _max_along(
     return y, pullback, winners
 
 
-def _row_of_best(row: np.ndarray, slices: list[tuple[slice, ...]], wins: list[np.ndarray]) -> np.ndarray:
+def _row_of_best(row: np.ndarray, slices: tuple[tuple[slice, ...], ...], wins: list[np.ndarray]) -> np.ndarray:
     """Return the row of the best of a window's first entries, those of `slices`."""
     best = row[slices[0]]
     for at, won in zip(slices[1:], wins, strict=False):
@@ -186,11 +186,12 @@ def _mean_along(x: np.ndarray, axis: int, window: int, stride: int) -> tuple[np.
     return y, pullback
 
 
-def _slices(shape: Shape, axis: int, window: int, stride: int) -> list[tuple[slice, ...]]:
+@lru_cache(maxsize=256)  # a few shapes come at every step
+def _slices(shape: Shape, axis: int, window: int, stride: int) -> tuple[tuple[slice, ...], ...]:
     """Return, for each position in the window, the index of the entries of x that stand there, one a window."""
     count = (shape[axis] - window) // stride + 1
     whole = (slice(None),) * axis
-    return [(*whole, slice(j, j + (count - 1) * stride + 1, stride)) for j in range(window)]
+    return tuple((*whole, slice(j, j + (count - 1) * stride + 1, stride)) for j in range(window))
 
 
 def _allocator(x: np.ndarray, covered: bool) -> Callable[[], np.ndarray]:

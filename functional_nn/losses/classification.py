@@ -14,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn.arguments import fraction, optional, positive
+from functional_nn.arguments import array, fraction, optional, positive
 from functional_nn.loss import Loss, LossPullback, as_labels, as_rows, check_labels
 from functional_nn.value import constant, constructor
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return exp(z_k) / sum_j exp(z_j) along the last axis; the maximum is subtracted first, so nothing overflows."""
+    """Return exp(z_k) / sum_j exp(z_j) along the last axis; the maximum is subtracted first, so nothing overflows.
+
+    Raises `TypeError` for what is no array.
+    """
+    array("softmax", "logits", logits)
     exps = np.exp(logits - logits.max(axis=-1, keepdims=True))
     exps /= exps.sum(axis=-1, keepdims=True)
     return exps
@@ -28,6 +32,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def labels_hit(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return for each row (n,) whether the largest output is the label, or the largest target where rows are given."""
+    for name, rows in (("outputs", outputs), ("targets", targets)):
+        array("labels_hit", name, rows)
+    if outputs.ndim == 0 or outputs.shape[:1] != targets.shape[:1]:
+        raise ValueError(f"labels_hit: targets {targets.shape} for outputs {outputs.shape}, expected as many")
     labels = targets if targets.ndim == 1 else targets.argmax(axis=-1)
     return np.asarray(outputs.argmax(axis=-1) == labels)
 
@@ -48,12 +56,18 @@ def _class_weights(constructor: str, name: str, value: Any) -> tuple[float, ...]
 def softmax_cross_entropy() -> Loss:
     """The cross-entropy -sum_k t_k log p_k, p = softmax(outputs), of labels (n,) or rows (n, classes) of t."""
 
+    def each(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        shifted, _, total = _log_partition(outputs)
+        if targets.ndim != 1 or targets.dtype.kind not in "iu":
+            rows = checked_rows(outputs, targets)
+            return np.asarray(-np.sum(rows * (shifted - np.log(total)), axis=1, dtype=np.float64))
+        at = (np.arange(len(outputs)), as_labels("softmax_cross_entropy", outputs, targets))
+        return np.log(total)[:, 0] - shifted[at]
+
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
         n = len(outputs)
         if targets.ndim != 1 or targets.dtype.kind not in "iu":
-            _check_classes("softmax_cross_entropy", outputs)
-            rows = as_rows("softmax_cross_entropy", outputs, targets, "one-dimensional integer labels or ")
-            return _rows_cross_entropy(outputs, rows, n)
+            return _rows_cross_entropy(outputs, checked_rows(outputs, targets), n)
         at = (np.arange(n), as_labels("softmax_cross_entropy", outputs, targets))
         shifted, exps, total = _log_partition(outputs)
 
@@ -65,7 +79,11 @@ def softmax_cross_entropy() -> Loss:
 
         return -_total(shifted[at] - np.log(total)[:, 0]) / n, pullback
 
-    return Loss("softmax_cross_entropy", vjp=vjp, hits=labels_hit, scores=softmax)
+    def checked_rows(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        _check_classes("softmax_cross_entropy", outputs)
+        return as_rows("softmax_cross_entropy", outputs, targets, "one-dimensional integer labels or ")
+
+    return Loss("softmax_cross_entropy", vjp=vjp, each=each, hits=labels_hit, scores=softmax)
 
 
 @constructor(label_smoothing=fraction, class_weights=optional(_class_weights))
@@ -95,7 +113,8 @@ def cross_entropy(label_smoothing: float = 0.0, class_weights: tuple[float, ...]
             rows *= np.asarray(class_weights, outputs.dtype)
         return _rows_cross_entropy(outputs, rows, weight(labels))
 
-    return Loss("cross_entropy", vjp=vjp, hits=labels_hit, weight=weight, scores=softmax)
+    weigh = len if class_weights is None else weight
+    return Loss("cross_entropy", vjp=vjp, hits=labels_hit, weight=weigh, scores=softmax)
 
 
 @constant

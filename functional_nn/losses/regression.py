@@ -27,7 +27,11 @@ def mean_squared_error() -> Loss:
 
         return float(np.square(error, dtype=np.float64).mean()), pullback
 
-    return Loss("mean_squared_error", vjp=vjp)
+    def each(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        error = np.subtract(outputs, as_rows("mean_squared_error", outputs, targets), dtype=np.float64)
+        return np.asarray(np.square(error).reshape(len(error), -1).mean(axis=1))
+
+    return Loss("mean_squared_error", vjp=vjp, each=each)
 
 
 @constructor(delta=positive)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functional_nn import compose, layers
-from functional_nn.arguments import count
+from functional_nn.arguments import count, initializer, optional
 from functional_nn.initializers import glorot_uniform, he_normal
 from functional_nn.layer import Init, Layer
 from functional_nn.value import constructor
@@ -13,7 +13,7 @@ __all__ = ["improved_lenet5", "lenet5", "two_layer_perceptron"]
 RECTIFIERS = (layers.relu, layers.silu)
 
 
-@constructor(hidden=count, classes=count)
+@constructor(hidden=count, classes=count, w_init=optional(initializer))
 def two_layer_perceptron(
     hidden: int = 64, classes: int = 50, activation: Layer = layers.sigmoid, w_init: Init | None = None
 ) -> Layer:
@@ -31,7 +31,7 @@ def two_layer_perceptron(
     return compose.serial(**parts)
 
 
-@constructor(classes=count)
+@constructor(classes=count, w_init=optional(initializer))
 def lenet5(classes: int = 10, activation: Layer = layers.sigmoid, w_init: Init | None = None) -> Layer:
     """Return LeNet-5 for images (n, 32, 32, c), as the report draws it after LeCun et al. (1998).
 
@@ -56,7 +56,7 @@ def lenet5(classes: int = 10, activation: Layer = layers.sigmoid, w_init: Init |
     return compose.serial(**parts)
 
 
-@constructor(classes=count)
+@constructor(classes=count, w_init=optional(initializer))
 def improved_lenet5(classes: int = 50, activation: Layer = layers.silu, w_init: Init | None = None) -> Layer:
     """Return the report's improved LeNet-5 for images (n, 32, 32, c) (its eq. 10).
 

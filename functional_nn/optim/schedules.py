@@ -27,8 +27,8 @@ class ScheduleValue(Value):
     rate_of: Schedule
 
     def __call__(self, step: int) -> float:
-        """Return the rate of the update that `step` others were made before."""
-        return float(self.rate_of(step))
+        """Return the rate of the update that `step` others were made before; raises `ValueError` below 0."""
+        return float(self.rate_of(count("schedule", "step", step, least=0)))
 
 
 @constructor(rate=not_negative, every=count, factor=not_negative)

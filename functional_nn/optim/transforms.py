@@ -212,8 +212,9 @@ def scale_by_learning_rate(rate: float | Schedule) -> Transform:
 
     def update(grads: Tree, state: ScheduleState, params: Tree) -> tuple[Tree, ScheduleState]:
         expect_state("scale_by_learning_rate", state, ScheduleState)
-        step_rate = float(rate(state.step))
-        return tree.map_arrays(lambda g: -step_rate * g, grads), ScheduleState(state.step + 1)
+        step, schedule = state.step, "the schedule's rate at step"
+        now = not_negative("scale_by_learning_rate", f"{schedule} {step}", rate(step))
+        return tree.map_arrays(lambda g: -now * g, grads), ScheduleState(step + 1)
 
     return Transform(init, update)
 

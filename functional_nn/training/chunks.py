@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
-from functional_nn.anatomy import Leaf, couples_examples, leaf_layers, multiply_adds
+import numpy as np
+
+from functional_nn.anatomy import couples_examples, leaf_layers, multiply_adds
 from functional_nn.layer import Layer, Params, Shape
 
 __all__ = ["MOST_PREDICTED", "chunk_size", "training_chunk_size"]
@@ -22,8 +26,7 @@ def chunk_size(model: Layer, params: Params, n: int, input_shape: Shape, most_ch
     """Return how many examples of a batch of `n` to take at a time: it follows from these arguments alone."""
     if n <= 1:
         return 1
-    weighted, elementwise = _leaves(model, input_shape)
-    work = elementwise + sum(multiply_adds(leaf, params) for leaf in weighted)
+    work = _work(model, input_shape, _shapes(params))
     if work < CHUNKED_WORK:
         return n
     least, most = min(LEAST_CHUNK, 1 + LEAST_WORK // work), max(1, min(most_chunk, MOST_WORK // work))
@@ -39,8 +42,21 @@ def training_chunk_size(model: Layer, params: Params, n: int, input_shape: Shape
 
 
 @lru_cache(maxsize=64)  # asked for at every prediction
-def _leaves(model: Layer, input_shape: Shape) -> tuple[tuple[Leaf, ...], int]:
-    """Return the leaves that have parameters, and the work of the elementwise passes over all outputs."""
-    leaves = leaf_layers(model, input_shape)
-    weighted = tuple(leaf for leaf in leaves if leaf.layer.parameters or leaf.layer.fixed)
-    return weighted, sum(ENTRY_WORK * math.prod(leaf.output_shape) for leaf in leaves)
+def _work(model: Layer, input_shape: Shape, shapes: tuple[Any, ...]) -> int:
+    """Return the multiply-adds of an example, elementwise passes included, under parameters of these shapes."""
+    params, leaves = _stand_in(shapes), leaf_layers(model, input_shape)
+    return sum(ENTRY_WORK * math.prod(leaf.output_shape) + multiply_adds(leaf, params) for leaf in leaves)
+
+
+def _shapes(entry: Any) -> tuple[Any, ...]:
+    """Return an array's shape, or a dict's ((name, shape or shapes), ...), to look up; of what is neither, ()."""
+    if type(entry) is dict or isinstance(entry, Mapping):
+        return tuple([(name, _shapes(below)) for name, below in entry.items()])
+    return getattr(entry, "shape", ())
+
+
+def _stand_in(shapes: tuple[Any, ...]) -> Any:
+    """Return an array of this shape that takes no memory, or a dict of them."""
+    if shapes and isinstance(shapes[0], tuple):
+        return {name: _stand_in(below) for name, below in shapes}
+    return np.broadcast_to(np.float32(0.0), shapes)

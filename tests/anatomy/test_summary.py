@@ -123,3 +123,12 @@ def test_a_transposed_convolution_multiplies_at_each_position_of_its_input():
 def test_an_embedding_multiplies_nothing():
     model = fnn.serial(e=layers.embedding(50, 4), f=layers.flatten(), d=layers.dense(3))
     assert [fact.multiply_adds for fact in layer_facts(model, (20,))] == [0, 0, 20 * 4 * 3]
+
+
+def test_what_is_no_layer_is_refused_and_a_list_is_a_shape(capsys):
+    with refused(TypeError, "summary: model: expected a Layer, got 5"):
+        fnn.summary(5, (2,))
+    fnn.summary(layers.dense(3), [2])
+    fnn.summary(layers.dense(3), (2,))
+    first, second = capsys.readouterr().out.split("path")[1:]
+    assert first == second

@@ -20,6 +20,7 @@ from functional_nn.data import (
     image_list,
     load,
 )
+from tests.refusals import refused
 
 SaveImage = Callable[..., Path]
 WriteIdx = Callable[..., Path]
@@ -179,3 +180,9 @@ def test_a_bad_size_is_refused_before_anything_else(lists: Path) -> None:
     assert not (lists / "cache.npz").exists()
     with pytest.raises(ValueError, match="size=-1"):
         fingerprint(lists, -1)
+
+
+@pytest.mark.parametrize("source", [load, idx, cifar10, image_folder, image_list])
+def test_a_root_that_is_no_path_is_refused(source) -> None:
+    with refused(TypeError, f"{source.__name__}: root is 5, expected a path: a string or a pathlib.Path"):
+        source(5)

@@ -20,7 +20,7 @@ from tests.experiments.conftest import MISSING
 
 needs_experiments = pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} not installed")
 DATA = {"mnist", "resnet", "search"}  # commands whose --data has no default
-COMMANDS = ("autopsy", "benchmark", "mnist", "mutants", "reproduce", "resnet", "search")
+COMMANDS = ("autoencoder", "autopsy", "benchmark", "mnist", "mutants", "reproduce", "resnet", "search")
 RUNS = ("autopsy", "mnist", "reproduce", "resnet", "search")
 
 
@@ -43,7 +43,7 @@ def refusal(command, arguments, capsys):
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"benchmark"}))
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"autoencoder", "benchmark"}))
 def test_no_workers_are_refused(command, tmp_path, capsys):
     error = refusal(command, ["--workers", "0", "--out", str(tmp_path)], capsys)
     assert "argument --workers: '0': expected a whole number from 1 to 1,000,000" in error
@@ -58,7 +58,7 @@ def test_an_out_that_is_a_file_is_refused_before_any_work(command, tmp_path, cap
     assert file.read_text(encoding="utf-8") == "kept"
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"benchmark"}))
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"autoencoder", "benchmark"}))
 @pytest.mark.parametrize("seed", ["4294967296", "1" + 40 * "0", 5000 * "9", "-1", "1.5"])
 def test_a_huge_seed_is_refused(command, seed, tmp_path, capsys):
     error = refusal(command, [f"--seed={seed}", "--out", str(tmp_path)], capsys)
@@ -190,21 +190,29 @@ def test_an_interrupt_from_the_keyboard_is_answered_in_a_line(command, arguments
 @needs_experiments
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
 @pytest.mark.parametrize(
-    ("command", "arguments", "file"),
+    ("command", "arguments", "line"),
     [
-        ("mutants", ["--subjects", "flatten", "--right", "2", "--workers", "1"], "results.json"),
-        ("resnet", ["--epochs", "1"], "small_resnet-seed-0-"),
+        (
+            "mutants",
+            ["--subjects", "flatten", "--right", "2", "--workers", "1"],
+            "this file was not written: '{}/results",
+        ),
+        (
+            "resnet",
+            ["--epochs", "1"],
+            "nothing was written, an older file is unchanged): '{}/runs/small_resnet-seed-0-",
+        ),
+        ("autoencoder", ["--epochs", "1"], "unchanged): '{}/networks/autoencoder.npz'"),
     ],
 )
-def test_a_file_for_which_there_is_no_room_is_named(command, arguments, file, tmp_path):
+def test_a_file_for_which_there_is_no_room_is_named(command, arguments, line, tmp_path):
     """A limit of no bytes on the size of files acts as a full disk does."""
     words = [sys.executable, "-m", f"experiments.{command}", *arguments_of(command, *arguments), "--out", str(tmp_path)]
     script = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); sys.argv = sys.argv[1:]; "
     script += f"runpy.run_module('experiments.{command}', run_name='__main__')"
     finished = subprocess.run([sys.executable, "-c", script, *words[2:]], capture_output=True, text=True, timeout=120)
     assert finished.returncode == 2
-    assert f"this file was not written: '{tmp_path}/" in finished.stderr
-    assert file in finished.stderr
+    assert line.format(tmp_path) in finished.stderr
     assert "Traceback" not in finished.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -228,5 +236,5 @@ def test_a_benchmark_without_peers_draws_no_picture(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(run, "alternate", quick)
     run.benchmark([], tmp_path, quick=True)
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
-    assert not (tmp_path / "ratios.png").exists()
+    assert not (tmp_path / "ratios.svg").exists()
     assert capsys.readouterr().out.endswith("results.json\n")

@@ -6,7 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import functional_nn as fnn
 from experiments import mnist
 from experiments.running.training import train
 from functional_nn import data, tree
@@ -41,8 +43,28 @@ def test_a_run_gives_table_results_and_page_and_is_not_repeated(tmp_path, capsys
     page = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
     assert "data:image/png;base64" in page
     assert 'src="http' not in page
+    networks = {file.name: file.read_bytes() for file in (tmp_path / "out" / "networks").iterdir()}
+    assert set(networks) == {"lenet5_silu-seed-0.npz", "lenet5_silu-seed-1.npz"}
     mnist.main(arguments)
     assert "2 of 2 runs are finished already" in capsys.readouterr().out
+    assert networks == {file.name: file.read_bytes() for file in (tmp_path / "out" / "networks").iterdir()}
+
+
+def test_a_network_survives_its_run(tmp_path, capsys):
+    """The line that the command prints at its end classifies image files by name."""
+    out, data_set = tmp_path / "out", data.digits()
+    mnist.main(["--data", "digits", "--out", str(out), "--epochs", "2", "--seeds", "1"])
+    (row,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]
+    file, (images, labels) = out / "networks" / "lenet5_silu-seed-0.npz", data_set.test
+    network = fnn.load(file)
+    assert (network.predict(images).argmax(axis=1) == labels).mean() == row["test"] == network.about["test"]
+    assert network.classes == data_set.classes
+    assert network.about["command"].startswith("python -m experiments.mnist --data digits --out ")
+    assert network.about["data"].startswith(data_set.description)
+    assert network.about["seed"] == 0
+    Image.fromarray(images[0, :, :, 0]).save(tmp_path / "image.png")
+    assert capsys.readouterr().out.endswith(f"  fnn.load({str(file)!r}).classify(['image.png'])\n")
+    assert network.classify([tmp_path / "image.png"]) == network.classify(images[:1])
 
 
 def test_data_must_be_given(capsys):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from functional_nn import layers
+from functional_nn import layers, models
 from tests.refusals import refused
 
 SIZES = {
@@ -112,3 +112,32 @@ def test_groups_that_divide_unevenly_are_refused():
 def test_a_reshape_of_another_number_of_entries_is_refused():
     with refused(ValueError, "reshape: input is (2, 4), 8 entries; the shape (2, 3) has 6"):
         layers.reshape((2, 3)).output_shape((2, 4))
+
+
+INITIALIZERS = {
+    "dense: w_init": lambda f: layers.dense(2, w_init=f),
+    "dense: b_init": lambda f: layers.dense(2, b_init=f),
+    "conv2d: w_init": lambda f: layers.conv2d(2, 3, w_init=f),
+    "conv2d: b_init": lambda f: layers.conv2d(2, 3, b_init=f),
+    "conv2d_transpose: w_init": lambda f: layers.conv2d_transpose(2, 3, w_init=f),
+    "conv2d_transpose: b_init": lambda f: layers.conv2d_transpose(2, 3, b_init=f),
+    "embedding: w_init": lambda f: layers.embedding(2, 3, w_init=f),
+    "lenet5: w_init": lambda f: models.lenet5(w_init=f),
+    "improved_lenet5: w_init": lambda f: models.improved_lenet5(w_init=f),
+    "two_layer_perceptron: w_init": lambda f: models.two_layer_perceptron(w_init=f),
+}
+
+
+@pytest.mark.parametrize("argument", INITIALIZERS)
+def test_initializers_that_are_no_functions_are_refused(argument):
+    with refused(TypeError, f"{argument} is 'he', expected a function such as initializers.he_normal"):
+        INITIALIZERS[argument]("he")
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [(5, "a int"), ([1.0], "a list"), (np.ones(2, np.int64), "an array of int64")]
+)
+def test_what_an_initializer_must_not_return_is_refused_at_once(start, kind):
+    layer = layers.dense(2, b_init=lambda rng, shape: start)
+    with refused(TypeError, f"dense: init's b is {kind}, expected an array of float32: see its initializer"):
+        layer.init(np.random.default_rng(0), (3,))

@@ -22,11 +22,13 @@ EVERY_LOSS = [
     losses.sigmoid_cross_entropy,
     losses.hinge(),
     losses.huber(),
+    losses.weighted(SQUARED),
 ]
 
 
 def test_every_public_loss_is_here():
-    assert {loss.name for loss in EVERY_LOSS} == set(losses.__all__) - {"Loss", "labels_hit", "softmax"}
+    others = {"Loss", "labels_hit", "softmax", "weighted_targets"}
+    assert {loss.name for loss in EVERY_LOSS} == set(losses.__all__) - others
 
 
 def plain_cross_entropy(logits, targets):
@@ -266,3 +268,12 @@ def test_losses_print_their_names_and_compare():
     assert repr(CROSS_ENTROPY) == "softmax_cross_entropy"
     assert repr(SQUARED) == "mean_squared_error"
     assert CROSS_ENTROPY != SQUARED
+
+
+def test_softmax_and_hits_refuse_what_is_no_array_or_of_another_length():
+    with refused(TypeError, f"softmax: logits is {no_array([1.0])}"):
+        losses.softmax([1.0])
+    with refused(TypeError, f"labels_hit: targets is {no_array([0])}"):
+        losses.labels_hit(np.ones((1, 2)), [0])
+    with refused(ValueError, "labels_hit: targets (2,) for outputs (3, 2), expected as many"):
+        losses.labels_hit(np.ones((3, 2)), np.zeros(2, int))

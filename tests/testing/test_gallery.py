@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from functional_nn.testing import GradientError
-from tests.pages import agree, sections
+from tests.docs.pages import without_last_digits
 from tests.testing import gallery
 
 PAGE = Path(__file__).parents[2] / "docs" / "check-a-gradient.md"
@@ -22,5 +22,5 @@ def test_the_wrong_backward_is_found_and_the_right_one_passes(f):
 
 
 def test_the_docs_show_the_gallery_as_it_is():
-    shown = sections(PAGE)["Famous wrong backwards"]
-    assert agree(shown[shown.index("**") :], gallery.page())
+    shown = PAGE.read_text(encoding="utf-8").partition("## Famous wrong backwards\n")[2]
+    assert without_last_digits(shown[shown.index("**") :]) == without_last_digits(gallery.page())

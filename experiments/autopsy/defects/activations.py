@@ -42,7 +42,25 @@ def _sigmoid_slope_of_softmax(x: np.ndarray) -> np.ndarray:
     return p * (1.0 - p)
 
 
-sigmoid_by_input = _elementwise("sigmoid_by_input", _sigmoid, lambda x: x * (1.0 - x))
-softmax_as_sigmoid = _elementwise("softmax_as_sigmoid", losses.softmax, _sigmoid_slope_of_softmax)
-silu_eq9 = _elementwise("silu_eq9", _silu, lambda x: _sigmoid(x) * _silu(x) * _sigmoid(x))
-silu_eq9_to_the_letter = _elementwise("silu_eq9_to_the_letter", _silu, lambda x: _silu(x) ** 3)
+@fnn.constructor
+def sigmoid_by_input() -> fnn.Layer:
+    """Return the sigmoid with defect 1: its derivative is taken at its input."""
+    return _elementwise("sigmoid_by_input", _sigmoid, lambda x: x * (1.0 - x))
+
+
+@fnn.constructor
+def softmax_as_sigmoid() -> fnn.Layer:
+    """Return the softmax over the units with the sigmoid's derivative (defect 7)."""
+    return _elementwise("softmax_as_sigmoid", losses.softmax, _sigmoid_slope_of_softmax)
+
+
+@fnn.constructor
+def silu_eq9() -> fnn.Layer:
+    """Return SiLU with the derivative s f s of eq. 9."""
+    return _elementwise("silu_eq9", _silu, lambda x: _sigmoid(x) * _silu(x) * _sigmoid(x))
+
+
+@fnn.constructor
+def silu_eq9_to_the_letter() -> fnn.Layer:
+    """Return SiLU with the derivative f f f, as eq. 9 is printed."""
+    return _elementwise("silu_eq9_to_the_letter", _silu, lambda x: _silu(x) ** 3)

@@ -53,7 +53,7 @@ _ALL = (
         "x (1 - x) of the layer's input x",
         "y (1 - y) of its output y",
         ("sigmoid",),
-        lambda layer: sigmoid_by_input,
+        lambda layer: sigmoid_by_input(),
     ),
     Defect(
         "2",
@@ -99,7 +99,7 @@ _ALL = (
         "a softmax over the hidden units, with the sigmoid's elementwise derivative behind it",
         "the sigmoid",
         ("sigmoid",),
-        lambda layer: softmax_as_sigmoid,
+        lambda layer: softmax_as_sigmoid(),
     ),
     Defect(
         "8",
@@ -130,7 +130,7 @@ _ALL = (
         "s f s, s the sigmoid and f = x s",
         "s + f (1 - s)",
         ("silu",),
-        lambda layer: silu_eq9,
+        lambda layer: silu_eq9(),
     ),
     Defect(
         "eq. 9 to the letter",
@@ -138,8 +138,20 @@ _ALL = (
         "f f f, since the report says: let s(x) = x / (1 + exp(-x))",
         "s + f (1 - s), s the sigmoid",
         ("silu",),
-        lambda layer: silu_eq9_to_the_letter,
+        lambda layer: silu_eq9_to_the_letter(),
     ),
+)
+CONSTRUCTORS = (
+    backward_through_dw,
+    cross_entropy,
+    drawn_too_wide,
+    marked_by_the_whole_batch,
+    rotated_over_channels,
+    sigmoid_by_input,
+    silu_eq9,
+    silu_eq9_to_the_letter,
+    softmax_as_sigmoid,
+    without_weight_gradients,
 )
 DEFECTS = {defect.name: defect for defect in _ALL}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import functional_nn as fnn
 from functional_nn import data, losses
 
 
@@ -22,6 +23,7 @@ def naive_softmax(logits: np.ndarray, dtype: type[np.floating] = np.longdouble) 
         return (exps / exps.sum(axis=-1, keepdims=True)).astype(logits.dtype)
 
 
+@fnn.constructor
 def cross_entropy(*, twice: bool = False, naive: bool = False) -> losses.Loss:
     """Return softmax cross-entropy with labels (n,), with defect 4 (`twice`), defect 9 (`naive`), or both."""
     softmax = naive_softmax if naive else losses.softmax
@@ -42,4 +44,4 @@ def cross_entropy(*, twice: bool = False, naive: bool = False) -> losses.Loss:
         return value(p, labels), lambda dvalue: dvalue * doutputs
 
     name = f"cross_entropy{'_of_two_softmaxes' if twice else ''}{'_without_the_maximum' if naive else ''}"
-    return losses.Loss(name, apply=apply, vjp=vjp, hits=losses.labels_hit)
+    return losses.Loss(name, apply=apply, vjp=vjp, hits=losses.labels_hit, scores=probabilities)

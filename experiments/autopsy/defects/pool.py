@@ -12,6 +12,7 @@ import functional_nn as fnn
 from functional_nn import layers
 
 
+@fnn.constructor
 def marked_by_the_whole_batch() -> fnn.Layer:
     """Return max pooling over windows of 2 with this mask; x (n, h, w, c), h and w even."""
     right = layers.max_pool(2)

@@ -26,6 +26,7 @@ from functional_nn import layers, tree
 Gradients = tuple[dict[str, Any], np.ndarray | None]
 
 
+@fnn.constructor
 def without_weight_gradients(layer: fnn.Layer) -> fnn.Layer:
     """Return `layer` with zeros for the gradients of its own parameters (defect 2)."""
     return _with_pullback(
@@ -33,6 +34,7 @@ def without_weight_gradients(layer: fnn.Layer) -> fnn.Layer:
     )
 
 
+@fnn.constructor
 def rotated_over_channels(conv: fnn.Layer) -> fnn.Layer:
     """Return the convolution with defect 3 in its backward to the input; square kernel, stride 1, no padding.
 
@@ -54,6 +56,7 @@ def rotated_over_channels(conv: fnn.Layer) -> fnn.Layer:
     return _with_pullback(conv, "rotated_over_channels", pull)
 
 
+@fnn.constructor
 def backward_through_dw(dense: fnn.Layer) -> fnn.Layer:
     """Return the dense layer with dx = dy dw^T in place of dy w^T (eq. 4)."""
 
@@ -64,6 +67,7 @@ def backward_through_dw(dense: fnn.Layer) -> fnn.Layer:
     return _with_pullback(dense, "backward_through_dw", pull)
 
 
+@fnn.constructor
 def drawn_too_wide(layer: fnn.Layer) -> fnn.Layer:
     """Return `layer` with biases from N(0, 1) and, if it is a convolution, weights from N(0, 2 / c_in) (defect 5)."""
 

@@ -62,6 +62,16 @@ def test_two_softmaxes_give_what_the_naive_ones_give():
         np.testing.assert_allclose(pullback(0.7), expected_pullback(0.7), rtol=1e-12)
 
 
+@pytest.mark.parametrize("names", [["4"], ["9"], ["4", "9"]])
+def test_the_probabilities_of_a_wrong_loss_are_those_whose_logarithm_it_takes(names):
+    rng = np.random.default_rng(0)
+    loss, logits, labels = loss_with_defects(names), rng.standard_normal((6, 5)), rng.integers(0, 5, 6)
+    probabilities = loss.scores(logits)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-12)
+    expected = -np.log(probabilities[np.arange(6), labels]).mean()
+    assert loss.apply(logits, labels) == pytest.approx(expected, rel=1e-12)
+
+
 def test_dw2_in_place_of_w2_gives_what_the_naive_perceptron_gives():
     wrong, _, (matrices, x) = naive.DEFECTS["eq. 4: dw2 where w2 belongs"]
     model = with_defects(models.two_layer_perceptron(6, 3), ["eq. 4"])

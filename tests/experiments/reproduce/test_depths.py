@@ -26,5 +26,7 @@ def test_the_sweep_trains_each_depth_and_answers(image_lists, tmp_path, capsys):
     rows = json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]
     assert rows[0]["model"] == "depths_6_16_6"
     assert len({row["parameters"] for row in rows}) == len(rows)
+    networks = {file.name for file in (out / "networks").iterdir()}
+    assert networks == {f"{row['model']}.npz" for row in rows}
     answer = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("Validation data choose"))
     assert answer in (out / "page.html").read_text(encoding="utf-8").replace("&#x27;", "'")

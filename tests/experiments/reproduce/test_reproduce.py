@@ -56,7 +56,9 @@ def test_a_directory_gives_the_table_the_results_and_the_page(reproduced, image_
 def test_finished_runs_are_found_again_and_only_the_missing_ones_are_run(reproduced, image_lists, capsys):
     out, _ = reproduced
     before = json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]
-    next((out / "runs").glob("improved_grad-seed-4-*.json")).unlink()
+    networks = {file.name: file.read_bytes() for file in (out / "networks").iterdir()}
+    assert len(networks) == 14  # seven rows that train ours, two seeds
+    next((out / "runs").glob("improved_grad-seed-4-*.npz")).unlink()
     reproduce.main(["--data", str(image_lists), "--out", str(out), "--seed", "3", *TINY])
     printed = capsys.readouterr().out
     after = json.loads((out / "results.json").read_text(encoding="utf-8"))["rows"]
@@ -64,6 +66,18 @@ def test_finished_runs_are_found_again_and_only_the_missing_ones_are_run(reprodu
     assert [line for line in printed.splitlines() if line.startswith("improved_grad, seed")][-1].endswith(" s")
     assert not any(line.startswith("lenet5_grad, seed") for line in printed.splitlines())
     assert [(row["val"], row["test"]) for row in after] == [(row["val"], row["test"]) for row in before]
+    assert networks == {file.name: file.read_bytes() for file in (out / "networks").iterdir()}
+
+
+def test_an_older_store_is_refused_with_what_to_do_before_any_work(image_lists, tmp_path, capsys):
+    runs = tmp_path / "out" / "runs"
+    runs.mkdir(parents=True)
+    (runs / "lenet5-seed-0-0123456789abcdef.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(SystemExit) as stopped:
+        reproduce.main(["--data", str(image_lists), "--out", str(tmp_path / "out"), *TINY])
+    assert stopped.value.code == 2
+    assert f"{runs} holds runs of an older version" in (error := capsys.readouterr().err)
+    assert "delete this directory to train them anew, or give another --out" in error
 
 
 def test_an_interrupt_says_how_to_go_on(image_lists, tmp_path, monkeypatch, capsys):

@@ -133,5 +133,15 @@ def test_outcomes_are_grouped_by_key_whatever_the_order_of_the_jobs(tmp_path):
         }
 
 
+def test_runs_of_other_code_are_counted_and_run_again(tmp_path, capsys):
+    jobs = [Job("job", seed, {"seed": seed, "code": code}, ("job", seed)) for seed, code in ((0, "a"), (1, "a"))]
+    run(named, jobs, [], Store(tmp_path), Cluster(1))
+    changed = [replace(job, configuration=job.configuration | {"code": "b"}) for job in jobs[:1]]
+    run(named, [*changed, jobs[1]], [], Store(tmp_path), Cluster(1))
+    printed = capsys.readouterr().out
+    assert "1 of 2 runs are finished already" in printed
+    assert f"1 of 2 runs in {tmp_path} were computed by other code: they are run again" in printed
+
+
 def named(key, seed, *, threads, progress):
     return Outcome({"job": [key, seed]})

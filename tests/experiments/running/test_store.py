@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import functional_nn as fnn
 from experiments.autopsy.course import train_variant
 from experiments.report.rows import heavy_ball
 from experiments.reproduce.pages import reproduction_page
@@ -18,16 +19,17 @@ from experiments.running.options import InputError
 from experiments.running.outcome import Outcome
 from experiments.running.store import Store, code
 from experiments.running.training import train_and_test
-from functional_nn import optim
+from functional_nn import data, layers, optim
 
 OUTCOME = Outcome({"val": 0.25, "history": [{"loss": 1.5}]}, {"x": np.arange(6.0), "y": np.eye(2, dtype=np.float32)})
 
 
 def stored(directory):
-    """Return a store with one run, and its two files."""
+    """Return a store with one run, and its file."""
     store = Store(directory)
     store.add("run", {"seed": 0}, OUTCOME)
-    return store, next(directory.glob("*.json")), next(directory.glob("*.npz"))
+    (file,) = directory.iterdir()
+    return store, file
 
 
 def damaged(content):
@@ -52,29 +54,63 @@ def find(store):
         return str(error)
 
 
-@pytest.mark.parametrize("part", [0, 1], ids=["json", "npz"])
-def test_a_damaged_file_is_named_or_the_run_is_as_it_was(part, tmp_path):
+def test_a_run_comes_back_with_the_same_bits_and_its_network(tmp_path):
+    model = fnn.serial(f=layers.flatten(), d=layers.dense(2))
+    params = model.init(np.random.default_rng(0), (2, 2, 1))
+    network = fnn.Trained(model, params, (2, 2, 1), transform=data.standardize_by((1.0,), (2.0,)))
+    store, configuration = Store(tmp_path), {"seed": 0, "shapes": {"train": [6, 2]}, "settings": None}
+    store.add("run", configuration, Outcome(OUTCOME.record, OUTCOME.arrays, network))
+    found, x = Store(tmp_path).find("run", configuration), np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
+    assert found.record == OUTCOME.record
+    assert {name: array.tobytes() for name, array in found.arrays.items()} == {
+        name: array.tobytes() for name, array in OUTCOME.arrays.items()
+    }
+    assert found.network.predict(x).tobytes() == network.predict(x).tobytes()
+
+
+def test_a_damaged_file_is_named_or_the_run_is_as_it_was(tmp_path):
     """Item D5: a damaged file ended in a trace, or its figures were taken for right ones."""
-    store, *files = stored(tmp_path)
-    whole, refused = files[part].read_bytes(), 0
+    store, file = stored(tmp_path)
+    whole, refused = file.read_bytes(), 0
     for content in damaged(whole):
-        files[part].write_bytes(content)
+        file.write_bytes(content)
         answer = find(store)
         if isinstance(answer, str):
-            assert str(files[0]) in answer
-            assert "delete both" in answer
+            assert str(file) in answer
+            assert answer.startswith("delete this file, and the command repeats the run")
             refused += 1
         else:
-            assert answer is None or answer.record == OUTCOME.record
+            assert answer.record == OUTCOME.record
+            assert {name: array.tobytes() for name, array in answer.arrays.items()} == {
+                name: array.tobytes() for name, array in OUTCOME.arrays.items()
+            }
     assert refused > 100
-    files[part].write_bytes(whole)
+    file.write_bytes(whole)
     np.testing.assert_array_equal(store.find("run", {"seed": 0}).arrays["x"], OUTCOME.arrays["x"])
 
 
-def test_a_run_whose_arrays_are_gone_is_not_finished(tmp_path):
-    store, _, arrays = stored(tmp_path)
-    arrays.unlink()
-    assert store.find("run", {"seed": 0}) is None
+@pytest.mark.parametrize("value", [{"a": 1}, [1], {"name": "run", "configuration": {"seed": 1}}])
+def test_a_file_of_something_else_under_a_runs_name_is_refused(value, tmp_path):
+    store, file = stored(tmp_path)
+    fnn.save(file, value)
+    assert f"{file} holds something else" in find(store)
+
+
+def test_runs_of_an_older_version_are_refused_with_what_to_do(tmp_path):
+    """The older store: a JSON file and an .npz file of arrays a run, without the network."""
+    (tmp_path / "lenet5-seed-0-0123456789abcdef.json").write_text('{"record": {}, "digest": ""}', encoding="utf-8")
+    np.savez(tmp_path / "lenet5-seed-0-0123456789abcdef-0123456789abcdef.npz", test_outputs=np.eye(3))
+    with pytest.raises(InputError, match=r"older version, which kept no networks .*: delete this directory .* --out"):
+        Store(tmp_path)
+
+
+def test_a_run_of_other_code_is_known_and_not_used(tmp_path):
+    store = Store(tmp_path)
+    store.add("run", {"seed": 0, "code": "0123"}, OUTCOME)
+    for configuration, known in (({"seed": 0, "code": "4567"}, True), ({"seed": 1, "code": "4567"}, False)):
+        assert store.find("run", configuration) is None
+        assert store.has_of_other_code("run", configuration) is known
+    assert not store.has_of_other_code("run", {"seed": 0, "code": "0123"})
 
 
 def write_many(directory, number):

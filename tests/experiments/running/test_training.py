@@ -20,19 +20,19 @@ def test_bound_convolutions_keep_their_random_start_bit_for_bit(name, trained, s
     row = BY_NAME[name]
     start = row.network(classes=3).init(np.random.default_rng(7), (32, 32, 3))
     result = training.train(row, splits, seed=7)
-    assert set(result.params) == trained
-    assert not np.array_equal(result.params["f6"]["w"], start["f6"]["w"])
+    model, params = result.network.model, result.network.params
+    assert set(params) == trained
+    assert not np.array_equal(params["f6"]["w"], start["f6"]["w"])
     x = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
-    whole = row.network(classes=3).apply(start | result.params, x)
-    assert result.model.apply(result.params, x).tobytes() == whole.tobytes()
-    assert result.first_weights.tobytes() == start["c1"]["w"].tobytes()
+    whole = row.network(classes=3).apply(start | params, x)
+    assert model.apply(params, x).tobytes() == whole.tobytes()
 
 
 @pytest.mark.parametrize("name", ["lenet5_grad", "improved_grad", "lenet5_relu"])
 def test_convolutions_of_the_other_rows_are_trained(name, splits):
     row = BY_NAME[name]
     start = row.network(classes=3).init(np.random.default_rng(7), (32, 32, 3))
-    trained = training.train(row, splits, seed=7).params
+    trained = training.train(row, splits, seed=7).network.params
     assert trained.keys() == start.keys()
     assert all(not np.array_equal(trained[part]["w"], start[part]["w"]) for part in start)
 
@@ -55,9 +55,9 @@ def test_training_never_reads_the_test_images(splits):
 
 def test_class_count_and_channels_come_from_the_data(splits):
     grey = {part: (images[..., :1], labels) for part, (images, labels) in splits.items()}
-    arrays = training.run_row(BY_NAME["improved_grad"], grey, seed=0).arrays
-    assert arrays["test_outputs"].shape == (6, 3)
-    assert arrays["first_weights"].shape == (3, 3, 1, 6)
+    outcome = training.run_row(BY_NAME["improved_grad"], grey, seed=0)
+    assert outcome.arrays["test_outputs"].shape == (6, 3)
+    assert outcome.network.params["c1"]["w"].shape == (3, 3, 1, 6)
 
 
 def test_perceptrons_train_on_vectors_of_features(splits):

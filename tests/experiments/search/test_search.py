@@ -7,8 +7,11 @@ import json
 import numpy as np
 import pytest
 
+import functional_nn as fnn
 from experiments.report.rows import REPORTED, TUNED
+from experiments.running.outcome import Outcome
 from experiments.search import __main__ as search
+from experiments.search.run import best_of_rows
 from experiments.search.trials import Trial, hold_out, recorded_trials
 
 
@@ -62,3 +65,14 @@ def test_trials_are_repeated_and_found_again(option, line, image_lists, tmp_path
     assert "1 of 1 runs are finished already" in capsys.readouterr().out
     assert json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["rows"] == first["rows"]
     assert line[0] in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+    (file,) = (tmp_path / "out" / "networks").iterdir()
+    assert file.name == f"{line[0]}.npz"
+    assert fnn.load(file).about["reached"] == first["rows"][0]["reached"]
+
+
+@pytest.mark.parametrize(("kind", "best"), [("settings", 0.5), ("rates", 0.125)])
+def test_the_best_network_of_a_row_is_kept_of_all_trials_and_seeds(kind, best):
+    trials = [Trial(kind, "lenet5", {"shift": shift}, 0.0) for shift in (1, 2)]
+    reached = {trials[0].key: (0.25, 0.5), trials[1].key: (0.125, 0.375)}
+    outcomes = {key: [Outcome({"reached": value}) for value in values] for key, values in reached.items()}
+    assert best_of_rows(trials, outcomes)["lenet5"].record["reached"] == best
