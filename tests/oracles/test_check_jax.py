@@ -53,6 +53,17 @@ def test_arrays_of_jax_keep_their_dtype():
     check_jax(softmax(right), z)
 
 
+def test_float32_runs_under_the_users_configuration_and_float64_with_64_bits():
+    seen = set()
+
+    def f(x):
+        seen.add((x.dtype.name, jax.config.jax_enable_x64))
+        return jnp.sin(x) + jnp.zeros(4)
+
+    check_jax(f, Z.astype(np.float32))
+    assert seen == {("float32", False), ("float64", True)}
+
+
 def test_any_pytrees_with_whole_numbers_and_keys_in_them():
     def loss(params, batch, key):
         h = jnp.tanh(batch["x"] @ params["w"] + params["b"]) * jax.random.bernoulli(key, 0.5, (3, 5))
