@@ -32,6 +32,13 @@ class Loss(Value):
 
     Whatever the loss, `apply` and `vjp` raise `TypeError` for outputs that are no float32 or float64 array and for
     targets that are no array, and `ValueError` for an empty batch.
+
+    >>> def vjp(outputs, targets):
+    ...     error = outputs - targets
+    ...     return float(np.abs(error).mean()), lambda dvalue: dvalue * np.sign(error) / error.size
+    >>> mean_absolute_error = fnn.losses.Loss("mean_absolute_error", vjp=vjp)
+    >>> mean_absolute_error.apply(np.array([[1.0], [5.0]]), np.array([[0.0], [2.0]]))
+    2.0
     """
 
     name: str

@@ -28,7 +28,12 @@ BLOCK_ENTRIES = 2**18  # of float64, 2 MiB: the copy that the statistics are com
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchTransform(Value):
-    """A transform as a value: `function(x, key) -> x` of a batch (n, ...); where key is None it draws nothing."""
+    """A transform as a value: `function(x, key) -> x` of a batch (n, ...); where key is None it draws nothing.
+
+    >>> brighter = data.BatchTransform(lambda x, key: x + 0.1)
+    >>> brighter(np.zeros((1, 2)))
+    array([[0.1, 0.1]])
+    """
 
     function: Function
 
@@ -46,6 +51,11 @@ def standardize(train_images: np.ndarray, weights: np.ndarray | None = None) -> 
     1. With `weights` (n,), numbers that are not negative, both are those of examples that count for so much.
     Raises `TypeError` for what is no array of real numbers, `ValueError` for an empty set, for images without a channel
     axis, and for values that are not finite.
+
+    >>> images = np.array([0, 100, 200, 100], np.uint8).reshape(2, 2, 1, 1)
+    >>> transform = data.standardize(images)
+    >>> transform(images).ravel().round(3)
+    array([-1.414,  0.   ,  1.414,  0.   ], dtype=float32)
     """
     _check_real("standardize", "training images", train_images)
     if train_images.ndim < 2 or train_images.size == 0:
@@ -81,14 +91,15 @@ def standardize_by(mean: tuple[float, ...], std: tuple[float, ...]) -> BatchTran
 
     It is what `standardize` returns. A standard deviation of zero, that of a constant channel, divides by 1 instead.
     Raises `ValueError` for numbers that do not fit, and where x has another number of channels than `mean`.
+
+    >>> data.standardize_by((100.0,), (50.0,))(np.array([[50], [200]], np.uint8))
+    array([[-1.],
+           [ 2.]], dtype=float32)
     """
     channels = len(mean)
     if len(std) != channels:
         raise ValueError(f"standardize_by: {channels} means, {len(std)} deviations; expected one a channel")
-    scale = 1.0 / np.where(np.asarray(std) > 0.0, std, 1.0)
-    shift = -np.asarray(mean) * scale
-    # float32 loses the digits beside so large a mean, and cannot hold what is so small or so large
-    is_far = bool((np.abs(shift) > 1e3).any() or (scale > 1e30).any() or (scale < 1e-30).any())
+    scale, shift, is_far = scale_and_shift(mean, std)
 
     def standardized(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
         _check_real("standardize", "x", x)
@@ -109,6 +120,15 @@ def standardize_by(mean: tuple[float, ...], std: tuple[float, ...]) -> BatchTran
     return BatchTransform(standardized)
 
 
+def scale_and_shift(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return what `standardize_by` multiplies by and adds, float64, and whether it must compute in float64."""
+    scale = 1.0 / np.where(np.asarray(std) > 0.0, std, 1.0)
+    shift = -np.asarray(mean) * scale
+    # float32 loses the digits beside so large a mean, and cannot hold what is so small or so large
+    is_far = bool((np.abs(shift) > 1e3).any() or (scale > 1e30).any() or (scale < 1e-30).any())
+    return scale, shift, is_far
+
+
 @constructor(pixels=partial(count, least=0))
 def random_shift(pixels: int) -> BatchTransform:
     """Return the transform that shifts each image by its own offset, -pixels .. pixels, down and to the right.
@@ -116,6 +136,12 @@ def random_shift(pixels: int) -> BatchTransform:
     All offsets are equally likely; x is (n, height, width, channels) of any dtype, which is kept. What comes in from
     outside is zero in the array as it is given: black before `standardize`, the training set's mean colour after.
     Raises `ValueError` for negative pixels, and when called on images that are not larger than the shift.
+
+    >>> x = np.arange(9).reshape(1, 3, 3, 1)
+    >>> data.random_shift(1)(x, key=0)[0, :, :, 0]
+    array([[3, 4, 5],
+           [6, 7, 8],
+           [0, 0, 0]])
     """
 
     def shifted(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
@@ -138,7 +164,13 @@ def random_shift(pixels: int) -> BatchTransform:
 
 @constructor
 def random_flip() -> BatchTransform:
-    """Return the transform that mirrors each image left to right with probability 1/2; the dtype is kept."""
+    """Return the transform that mirrors each image left to right with probability 1/2; the dtype is kept.
+
+    >>> x = np.arange(4).reshape(2, 1, 2, 1)
+    >>> data.random_flip()(x, key=0)[:, 0, :, 0]
+    array([[0, 1],
+           [3, 2]])
+    """
 
     def flipped(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
         _check_images("random_flip", x)
@@ -163,7 +195,12 @@ def _functions(constructor: str, name: str, value: tuple[Any, ...]) -> tuple[Fun
 
 @constructor(transforms=_functions)
 def chain(*transforms: Function) -> BatchTransform:
-    """Return the transform that applies `transforms` from left to right, each with the key folded by its position."""
+    """Return the transform that applies `transforms` from left to right, each with the key folded by its position.
+
+    >>> transform = data.chain(data.random_flip(), data.random_shift(2), data.standardize_by((0.5,), (0.25,)))
+    >>> transform(np.full((1, 4, 4, 1), 0.5, np.float32)).shape  # without a key nothing is drawn
+    (1, 4, 4, 1)
+    """
 
     def chained(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
         for i, transform in enumerate(transforms):

@@ -54,6 +54,12 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
 
     After `fit`: `classes_`, `n_features_in_` (of images, as scikit-learn counts, the height), `feature_names_in_` where
     X has names, `input_shape_`, `model_`, `params_`, `n_iter_`, `loss_curve_`, and `validation_scores_`, accuracies.
+
+    >>> from functional_nn.interop.sklearn import NeuralNetClassifier
+    >>> x, y = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array(["low", "low", "high", "high"])
+    >>> classifier = NeuralNetClassifier(hidden=8, learning_rate=0.1, epochs=50).fit(x, y)
+    >>> classifier.predict(np.array([[3.0], [-3.0]])).tolist()
+    ['high', 'low']
     """
 
     classes_: np.ndarray
@@ -181,6 +187,12 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):  # type: ignore[misc]
 
     After `fit`: as for the classifier, without classes. `validation_scores_` are 1 - loss / (loss of predicting the
     mean of the validation's y): under the mean squared error of one output that is R².
+
+    >>> from functional_nn.interop.sklearn import NeuralNetRegressor
+    >>> x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    >>> regressor = NeuralNetRegressor(hidden=8, learning_rate=0.1, epochs=200).fit(x, 3.0 * x[:, 0])
+    >>> regressor.predict(np.array([[1.0]])).round(1)
+    array([3.])
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -18,11 +18,11 @@ FIELDS = ("target", "weight")
 def weighted_targets(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the targets (n, ...) and weights (n,) as one structured array (n,), the targets of a `weighted` loss.
 
-        loss = losses.weighted(losses.softmax_cross_entropy)
-        fnn.fit(model, params, (x, losses.weighted_targets(labels, weights)), loss=loss, ...)
-
     Its fields are "target" and "weight". Raises `TypeError` for what is no array, `ValueError` unless there is one
     weight a target, a finite number above 0: leave examples of weight 0 out.
+
+    >>> losses.weighted_targets(np.array([0, 2]), np.array([1.0, 0.5]))["weight"]
+    array([1. , 0.5])
     """
     for name, value in (("targets", targets), ("weights", weights)):
         array("weighted_targets", name, value)
@@ -57,6 +57,11 @@ def weighted(loss: Loss) -> Loss:
     Its targets are what `weighted_targets(targets, weights)` makes; chunks and batches count for the sum of their
     weights. A whole-numbered weight does what as many copies of the example do. Raises `ValueError` for a loss that
     weighs its examples itself, and for targets without weights.
+
+    >>> outputs, targets, weights = np.array([[1.0], [5.0]]), np.array([[0.0], [2.0]]), np.array([3.0, 1.0])
+    >>> loss = losses.weighted(losses.mean_squared_error)
+    >>> loss.apply(outputs, losses.weighted_targets(targets, weights))  # (3 * 1 + 1 * 9) / 4
+    3.0
     """
 
     def weight(both: np.ndarray) -> float:

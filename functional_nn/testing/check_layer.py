@@ -43,7 +43,7 @@ def check_layer(layer: Layer, input_shape: Shape, *, seed: Key = 0, verbose: boo
     themselves too. A point that lies outside of the layer's domain is not checked, and named as such: a structured one,
     or one example for a layer that couples examples. Otherwise raises whatever the layer raises.
 
-        check_layer(layers.conv2d(3, 2, stride=2), (5, 6, 2))
+    >>> fnn.testing.check_layer(layers.conv2d(3, 2, stride=2), (5, 6, 2))
     """
     rng = keys.generator(seed)
     tried: list[str] = []
