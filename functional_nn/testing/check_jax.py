@@ -35,7 +35,8 @@ def check_jax(f: Callable[..., Any], *arguments: Any, seed: Key = 0, full: bool 
 
     Raises `TypeError` for other dtypes, `ImportError` without JAX (extra `jax`), and whatever f raises.
 
-        check_jax(jnp.sin, np.array([0.5, 2.0]))
+    >>> import jax
+    >>> fnn.testing.check_jax(jax.numpy.sin, np.array([0.5, 2.0]))
     """
     with needs_extra("jax", "check_jax"):
         import jax

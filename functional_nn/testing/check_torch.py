@@ -38,7 +38,8 @@ def check_torch(f: Callable[..., Any], *tensors: Any, seed: Key = 0, full: bool 
     Raises `TypeError` for other dtypes, `ValueError` where nothing requires a gradient, `ImportError` without PyTorch
     (extra `torch`), and whatever f raises.
 
-        check_torch(torch.sin, torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True))
+    >>> import torch
+    >>> fnn.testing.check_torch(torch.sin, torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True))
     """
     with needs_extra("torch", "check_torch"):
         import torch
