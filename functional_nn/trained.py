@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from functional_nn import tree
-from functional_nn.anatomy import leaf_layers
+from functional_nn.anatomy import input_dtype
 from functional_nn.arguments import ARRAYS, count
 from functional_nn.data.decoding import decode_usable
 from functional_nn.data.image_file import resized
@@ -40,12 +40,6 @@ SHOWN_ERRORS = 10
 class Trained(Record):
     """A trained network and all that prediction needs; `fnn.save` keeps it in a file.
 
-        trained = fnn.Trained(
-            model, result.params, (32, 32, 3), transform=standardized, classes=splits.classes, loss=loss
-        )
-        trained.predict(images)                  # outputs (n, classes)
-        trained.classify(["cat.jpg"], top=2)     # [[("cat", 0.93), ("fox", 0.04)]]
-
     - `input_shape`: that of an example as `predict` takes it, before the transform and without the batch axis.
     - `transform`: `transform(x, None)` makes the model's input.
     - `classes`: the names of the outputs, for `classify`. `loss`: what it was trained with, whose `scores` are
@@ -55,6 +49,14 @@ class Trained(Record):
     It runs one example when it is made, and raises what the model raises at it: parameters without batch norm's
     statistics are refused at once. Raises `TypeError` for what is no layer, loss or dict, `ValueError` where the
     classes are not as many as the outputs.
+
+    >>> params = {"w": np.array([[1.0, -1.0]]), "b": np.zeros(2)}
+    >>> trained = fnn.Trained(layers.dense(2), params, (1,), classes=("above", "below"))
+    >>> trained.predict(np.array([[3.0]]))
+    array([[ 3., -3.]])
+    >>> [[(name, probability)]] = trained.classify(np.array([[3.0]]))
+    >>> name, round(probability, 4)
+    ('above', 0.9975)
     """
 
     model: Layer
@@ -209,12 +211,8 @@ class Trained(Record):
                 y = self.transform(x, None)
                 if isinstance(y, np.ndarray) and y.dtype in FLOATS:
                     return x
-        leaves = leaf_layers(self.model, self.input_shape) if self.transform is None else ()
-        if leaves and leaves[0].layer.integer_input:
-            return np.zeros((1, *self.input_shape), np.int64)
-        arrays = tree.leaves((self.params, [leaf.layer.fixed for leaf in leaves]))
-        dtypes = [array.dtype for array in arrays if isinstance(array, np.ndarray) and array.dtype in FLOATS]
-        return np.zeros((1, *self.input_shape), dtypes[0] if dtypes else np.float32)
+        shape = self.input_shape if self.transform is None else None
+        return np.zeros((1, *self.input_shape), input_dtype(self.model, self.params, shape))
 
 
 def _listed(inputs: Iterable[Image]) -> list[Any]:

@@ -24,10 +24,6 @@ __all__ = ["Stored", "container_of", "load", "save", "save_with_extra", "stored"
 def save(path: str | Path, value: Any) -> None:
     """Write a value to a file that ends in .npz or .safetensors; `load` returns it, with the same bits.
 
-        result = fnn.fit(model, params, train, ...)
-        fnn.save("digits.npz", fnn.Trained(model, result.params, (32, 32, 1), classes=classes))
-        trained = fnn.load("digits.npz")
-
     `value` is a tree of arrays and numbers (dicts, lists, tuples, named tuples, None, strings), a `FitResult`, a
     `Trained`, or any value that a constructor made: layers, losses, optimizers, schedules, transforms. Such values may
     stand in a tree too: `{"model": model, "params": params}`. A value is stored as its constructor's call; what you
@@ -38,14 +34,17 @@ def save(path: str | Path, value: Any) -> None:
     folders are not made. Raises `TypeError`, which names the place, for what cannot be saved (a `Layer(...)` that no
     constructor made, an object); `ValueError` for another ending, or a directory or pipe at `path`; `OSError`, which
     names the file, if it cannot be written.
+
+    >>> model = layers.dense(2)
+    >>> fnn.save("model.npz", {"model": model, "params": model.init(np.random.default_rng(0), (3,))})
+    >>> fnn.load("model.npz")["model"]
+    dense(2)
     """
     save_with_extra(path, value, None)
 
 
 def load(path: str | Path, constructors: Iterable[Any] = ()) -> Any:
     """Return the value that `save` wrote to a file.
-
-        trained = fnn.load("digits.npz", constructors=[crop])
 
     `constructors` are your own that the value was made of: functions that `fnn.constructor` decorated, initializers,
     schedules and other functions, classes of named tuples. They are found by name. Nothing in the file is executed: the
@@ -54,6 +53,12 @@ def load(path: str | Path, constructors: Iterable[Any] = ()) -> Any:
     Raises `FileNotFoundError` for a missing file, and `ValueError`, which says what to do, for a file that is
     truncated, altered (the checksum differs: it names the entry), of a newer format or not written by `save`, and for
     a value that needs a constructor which was not passed.
+
+    >>> def half(rng, shape):
+    ...     return np.full(shape, 0.5, np.float32)
+    >>> fnn.save("layer.npz", layers.dense(2, w_init=half))
+    >>> fnn.load("layer.npz", constructors=[half])
+    dense(2, w_init=half)
     """
     known = Known(constructors)
     return stored(path).decoded("value", known)

@@ -30,7 +30,11 @@ __all__ = ["Callback", "KeepBest", "csv_log", "early_stopping", "keep_best"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Callback(Value):
-    """A callback as a value; any function of a FitResult is a callback too."""
+    """A callback as a value; any function of a FitResult is a callback too.
+
+    >>> callbacks.Callback(lambda result: result.history[-1]["loss"] < 0.1)(fnn.FitResult({}, (), [{"loss": 0.05}]))
+    True
+    """
 
     function: Callable[[FitResult], bool | None]
 
@@ -59,6 +63,12 @@ def early_stopping(patience: int, monitor: str = "val_loss") -> Callback:
 
     `monitor` is "loss", "accuracy", "val_loss" or "val_accuracy"; a lower loss and a higher accuracy are better. Raises
     `ValueError` when the history has no such figure: give `fit` a validation set, or a loss that knows of accuracy.
+
+    >>> def after(*losses):
+    ...     return fnn.FitResult({}, (), [{"epoch": 1 + i, "val_loss": loss} for i, loss in enumerate(losses)])
+    >>> stop = callbacks.early_stopping(2)
+    >>> stop(after(1.0, 0.5, 0.7)), stop(after(1.0, 0.5, 0.7, 0.6))
+    (False, True)
     """
 
     def stop(result: FitResult) -> bool:
@@ -70,7 +80,14 @@ def early_stopping(patience: int, monitor: str = "val_loss") -> Callback:
 
 @constructor
 def csv_log(path: str | os.PathLike[str]) -> Callback:
-    """Return the callback that writes the history to a CSV file, a line an epoch, whole after every epoch."""
+    """Return the callback that writes the history to a CSV file, a line an epoch, whole after every epoch.
+
+    >>> from pathlib import Path
+    >>> write = callbacks.csv_log("history.csv")
+    >>> write(fnn.FitResult({}, (), [{"epoch": 1, "loss": 0.7, "val_loss": 0.8}]))
+    >>> Path("history.csv").read_text().splitlines()
+    ['epoch,loss,val_loss', '1,0.7,0.8']
+    """
 
     def write(result: FitResult) -> None:
         text = io.StringIO()
@@ -84,7 +101,12 @@ def csv_log(path: str | os.PathLike[str]) -> Callback:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class KeepBest(Value):
-    """See `keep_best`."""
+    """See `keep_best`.
+
+    >>> best = callbacks.keep_best("loss")
+    >>> isinstance(best, callbacks.KeepBest)
+    True
+    """
 
     monitor: str
     path: str | None
@@ -123,6 +145,14 @@ def keep_best(monitor: str = "val_loss", path: str | os.PathLike[str] | None = N
 
     Raises `ValueError` for a path of another ending, and, when it is called after a resume, for a file that holds no
     result of an epoch of this run; `OSError` for a file that cannot be written.
+
+    >>> def after(*losses):
+    ...     return fnn.FitResult({}, (), [{"epoch": 1 + i, "val_loss": loss} for i, loss in enumerate(losses)])
+    >>> best = callbacks.keep_best()
+    >>> [best(after(*losses)) for losses in ([0.9], [0.9, 0.5], [0.9, 0.5, 0.7])]
+    [None, None, None]
+    >>> best.result.history[-1]
+    {'epoch': 2, 'val_loss': 0.5}
     """
     return KeepBest(monitor, None if path is None else os.fspath(path))
 

@@ -32,7 +32,16 @@ EXPLODED = 1e10  # a loss that many times the first one has diverged
 
 
 class DivergenceError(ArithmeticError):
-    """The loss or a parameter is no longer finite; `result` is the `FitResult` of what was learned before."""
+    """The loss or a parameter is no longer finite; `result` is the `FitResult` of what was learned before.
+
+    >>> x, model = np.ones((8, 1), np.float32), layers.dense(1)
+    >>> options = {"loss": losses.mean_squared_error, "epochs": 99, "batch_size": 4, "seed": 0, "progress": False}
+    >>> try:
+    ...     fnn.fit(model, model.init(np.random.default_rng(0), (1,)), (x, x), optimizer=optim.sgd(100.0), **options)
+    ... except fnn.DivergenceError as error:
+    ...     print(error.result.history[-1]["epoch"])
+    1
+    """
 
     def __init__(self, message: str, result: FitResult) -> None:
         super().__init__(message, result)
@@ -46,6 +55,19 @@ class Interrupted(KeyboardInterrupt):
     """Training was interrupted, as by Ctrl-C; `result` is the `FitResult` of the epochs that had ended.
 
     `fit(..., resume=error.result)` goes on from there, and with a checkpoint the same call as before.
+
+    >>> def after_two(result):
+    ...     if len(result.history) == 2:
+    ...         raise KeyboardInterrupt  # as Ctrl-C does
+    >>> x, model = np.ones((8, 1), np.float32), layers.dense(1)
+    >>> params = model.init(np.random.default_rng(0), (1,))
+    >>> options = {"loss": losses.mean_squared_error, "batch_size": 4, "seed": 0, "progress": False}
+    >>> try:
+    ...     fnn.fit(model, params, (x, x), optimizer=optim.sgd(0.1), epochs=5, callback=after_two, **options)
+    ... except fnn.Interrupted as error:
+    ...     result = fnn.fit(model, None, (x, x), optimizer=optim.sgd(0.1), epochs=5, resume=error.result, **options)
+    >>> [record["epoch"] for record in result.history]
+    [1, 2, 3, 4, 5]
     """
 
     def __init__(self, result: FitResult, checkpoint: str | os.PathLike[str] | None = None) -> None:
@@ -92,15 +114,12 @@ def fit(
 
     `checkpoint` is a file, .npz or .safetensors, written whole after every epoch and before the callbacks; `fnn.load`
     reads it as a `FitResult`. Where it exists, training goes on from it, to the same bits, so a run that was
-    interrupted or killed goes on by the same call:
-
-        result = fnn.fit(model, params, train, epochs=20, checkpoint="digits.npz", ...)
-
-    The file must be of this run: the same model, loss, optimizer, transform, data, validation, batch size, chunk and
-    seed, and the same start (params, or resume) unless params is None. `epochs`, `workers`, `progress` and `callback`
-    may be others. Then `params` is not used. The callbacks are asked about the file's last epoch once more, as the run
-    may have been killed before they ended; where the file has `epochs` epochs or more, its result comes back at once.
-    Functions of your own count by their names. A `DivergenceError` leaves the last whole epoch in the file.
+    interrupted or killed goes on by the same call. The file must be of this run: the same model, loss, optimizer,
+    transform, data, validation, batch size, chunk and seed, and the same start (params, or resume) unless params is
+    None. `epochs`, `workers`, `progress` and `callback` may be others. Then `params` is not used. The callbacks are
+    asked about the file's last epoch once more, as the run may have been killed before they ended; where the file has
+    `epochs` epochs or more, its result comes back at once. Functions of your own count by their names. A
+    `DivergenceError` leaves the last whole epoch in the file.
 
     Raises `DivergenceError` where the loss or a parameter is no longer finite, or the loss is 1e10 times the first one,
     and `Interrupted`, a `KeyboardInterrupt`, on Ctrl-C; both have the `.result` of what was learned before. Before any
@@ -109,6 +128,14 @@ def fit(
     `Layer` that no constructor made), and `OSError` for one that cannot be written. Later an `OSError` ends training
     where an epoch cannot be kept, as on a full disk: the file then holds the epoch before. A run that went on without
     its file could lose all epochs from there on; this one loses one.
+
+    >>> x = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)
+    >>> model = layers.dense(1)
+    >>> params = model.init(np.random.default_rng(0), (1,))
+    >>> options = {"loss": losses.mean_squared_error, "epochs": 200, "batch_size": 4, "seed": 0, "progress": False}
+    >>> result = fnn.fit(model, params, (x, 2.0 * x + 1.0), optimizer=optim.sgd(0.1), **options)
+    >>> result.params["w"].round(2), result.params["b"].round(2)
+    (array([[2.]], dtype=float32), array([1.], dtype=float32))
     """
     transform, callbacks = as_transform("fit", transform), as_callbacks(callback)
     run = Run(model, data, validation, loss, optimizer, batch_size, transform, workers, chunk, seed)
