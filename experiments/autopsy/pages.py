@@ -109,8 +109,8 @@ def _drawings(network: Network, ranking: Sequence[Line], rows: Sequence[Summary]
     )
     accuracies = (
         "Test accuracy. Orange: how far one defect takes the right network from its line. Green: how far one repair "
-        "takes the author's network from its line. Small dots are seeds; where the means have intervals, thick lines "
-        "are these."
+        "takes the author's network from its line. Small dots are seeds; thick lines, where there are some, are the "
+        "intervals of these changes: one that reaches the line it starts from may be no change at all."
     )
     shared = [Panel(partial(draw_layers, found), f"{network.title}: cosine by layer, a line a defect")]
     changes = [Panel(partial(draw_accuracies, found), f"{network.title}: accuracy with each defect and each repair")]

@@ -137,7 +137,8 @@ def svg(draw: Drawing, theme: Theme) -> tuple[bytes, tuple[int, int]]:
         figure = draw()
         figure.savefig(stream, format="svg", dpi=IMAGE_DPI, metadata={"Date": None})
     width, height = (round(inches * PIXELS) for inches in figure.get_size_inches())
-    return re.sub(rb"(\.\d\d)\d+", rb"\1", stream.getvalue()), (width, height)  # hundredths of a point will do
+    content = re.sub(rb"(\.\d\d)\d+", rb"\1", stream.getvalue())  # hundredths of a point will do
+    return re.sub(rb"\n +", b"\n", content), (width, height)
 
 
 def configuration(results: dict[str, Any]) -> list[Piece]:
