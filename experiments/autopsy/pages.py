@@ -96,12 +96,12 @@ def _drawings(network: Network, ranking: Sequence[Line], rows: Sequence[Summary]
     theirs = ""
     if comparable(classes) and network.name in records():
         theirs = f" Dashed: the report's own record of {PRINTED[network.name].name}."
+    author = ", green the author's with all its defects" if network.ran else ""
     course = (
         f"{title}, a panel a defect, the most harmful first. Above is the training loss: blue the right network, "
-        "orange the same with the defect, green the author's with all its defects, dotted a guess. Bands reach from "
-        f"the lowest seed to the highest, and a cross is where all diverged.{theirs} Look for losses that stay at the "
-        "dotted line. Below is the cosine between the gradient and the true one: 1 is the same direction, 0 is none of "
-        "it."
+        f"orange the same with the defect{author}, dotted a guess. Bands reach from the lowest seed to the highest; a "
+        f"cross is where all diverged.{theirs} Look for losses that stay at the dotted line. Below is the cosine "
+        "between the gradient and the true one: 1 is the same direction, 0 is none of it."
     )
     layers = (
         "The same cosine by layer, its mean over training. Read each line from the right: a wrong backward spoils the "

@@ -104,6 +104,7 @@ def run_without(modules, command, *arguments):
         *((command, "joblib,tqdm", "this needs joblib, which is not installed: run pip install -e '.[experiments]'")
           for command in RUNS),
         *((command, "matplotlib", "run pip install -e '.[experiments]'") for command in (*RUNS, "benchmark")),
+        ("search", "jinja2", "this needs jinja2, which is not installed: run pip install -e '.[experiments]'"),
         *(("mutants", name, f"this needs {name}, which is not installed: run pip install -e '.[test]'")
           for name in ("joblib", "tqdm", "hypothesis")),
     ],

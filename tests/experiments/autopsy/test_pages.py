@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
 from experiments.autopsy import __main__ as autopsy
 from experiments.autopsy.defects import DEFECTS
+from experiments.autopsy.figures import Findings, draw_accuracies, draw_course
 from experiments.autopsy.pages import autopsy_page, write_overview
 from experiments.autopsy.variants import LENET5, NETWORKS, variants
 from experiments.report.printed import ADDRESS
 from experiments.showing import page
+from experiments.showing.themes import LIGHT
 from tests.experiments.parsed import column, read
 
 
@@ -70,30 +73,30 @@ def test_the_networks_have_the_same_names_in_the_tables_the_files_and_the_termin
     assert ours["LeNet-5, right"] == "lenet5_grad"
 
 
-@pytest.mark.parametrize(("classes", "drawn"), [(10, 0), (50, 2)])
-def test_the_reports_record_shares_axes_with_50_classes_alone(classes, drawn, results, tmp_path):
-    title, pieces = autopsy_page(results | {"classes": classes})
-    page.write(tmp_path, title, pieces)
-    found = read(tmp_path / "page.html")
-    courses = next(figure for figure in found.figures if figure.caption.startswith("LeNet-5, a panel"))
-    assert ("Dashed: the report's own record" in courses.caption) == bool(drawn)
-    dashed = [d for d in courses.drawings if "all the author" in d and "stroke-dasharray: 3.7" in d]
-    assert len(dashed) == drawn
+def findings(results, ranking, classes):
+    own = [line for line in ranking if line["network"] == LENET5.name]
+    return Findings(LENET5, own, results["rows"], classes)
 
 
-def test_intervals_are_drawn_where_a_line_has_them(results, tmp_path):
-    def drawn(ranking):
-        title, pieces = autopsy_page(results | {"defects": ranking})
-        page.write(tmp_path, title, pieces)
-        return [
-            figure.drawings[0] for figure in read(tmp_path / "page.html").figures if "Test accuracy" in figure.caption
-        ]
+@pytest.mark.parametrize(("classes", "drawn"), [(10, False), (50, True)])
+def test_the_reports_record_shares_axes_with_50_classes_alone(classes, drawn, results):
+    found = findings(results, results["defects"], classes)
+    svg, _ = page.svg(partial(draw_course, found, None), LIGHT)
+    assert (b"stroke-dasharray: 3.7" in svg) == drawn  # a dashed line; the guess is dotted
+    _, pieces = autopsy_page(results | {"classes": classes})
+    captions = [piece.caption for piece in pieces if isinstance(piece, page.Plate)]
+    assert ["Dashed: the report's own record of LeNet5." in caption for caption in captions] == [drawn, False, False]
+
+
+def test_intervals_are_drawn_where_a_line_has_them(results):
+    def thick_lines(ranking):
+        svg, _ = page.svg(partial(draw_accuracies, findings(results, ranking, 10)), LIGHT)
+        return svg.count(b"stroke-width: 2.5")
 
     interval = {"harm_interval": [0.0, 0.3], "gain_interval": [-0.1, 0.2]}
     without = [{key: value for key, value in line.items() if key not in interval} for line in results["defects"]]
-    thick = "stroke-width: 2.5"
-    assert not any(thick in drawing for drawing in drawn(without))
-    assert all(thick in drawing for drawing in drawn([line | interval for line in without]))
+    assert thick_lines(without) == 0
+    assert thick_lines([line | interval for line in without]) == len(LENET5.defects) + len(LENET5.ran)
 
 
 def test_the_drawing_for_other_documents_is_small_and_in_both_themes(finished, results, tmp_path):
