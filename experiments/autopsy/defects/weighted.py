@@ -56,7 +56,7 @@ def rotated_over_channels(conv: fnn.Layer) -> fnn.Layer:
 def _rotated(conv: fnn.Layer, w: np.ndarray, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
     k, channels = w.shape[0], w.shape[2]
     if k < 2 or w.shape[1] != k or dy.shape[1:3] != (x.shape[1] - k + 1, x.shape[2] - k + 1):
-        raise ValueError(f"{conv!r}: expected a square kernel from 2, stride 1 and no padding, as the report has them")
+        raise ValueError(f"{conv!r}: expected a square kernel, stride 1 and no padding, as the report has them")
     rotated = {"w": w[:, :, ::-1, ::-1].swapaxes(2, 3), "b": np.zeros(channels, w.dtype)}
     return layers.conv2d(channels, k, padding=((k, k - 2), (k, k - 2))).apply(rotated, dy)  # k on all sides, cut to x
 
