@@ -17,8 +17,11 @@ class Settings:
     - `optimizer(schedule_or_rate, weight_decay=...)` returns the optimizer;
     - `cosine`: the learning rate rises for a twentieth of all steps and then falls along a cosine; otherwise it is
       constant;
-    - `shift`: the largest random shift in pixels; `flip`: whether colour images are mirrored at random (grey ones are
-      not, because a mirrored digit is another sign). Both apply to images alone, not to features;
+    - `shift`: the largest random shift in pixels; `rotation`, `scale`: the largest random angle in degrees and change
+      in size (0.1: a tenth); `flip`: whether colour images are mirrored at random (grey ones are not, because a
+      mirrored digit is another sign). They apply to images alone, not to features;
+    - `average`: the decay of the moving average of the parameters that the network keeps in place of the last ones; 0
+      keeps the last ones;
     - `unit_variance`: the training set's statistics bring inputs to zero mean and unit variance; otherwise inputs are
       scaled to a range of one and centred.
     """
@@ -32,6 +35,9 @@ class Settings:
     cosine: bool = True
     unit_variance: bool = True
     optimizer: Callable[..., optim.Transform] = optim.adam
+    rotation: float = 0.0
+    scale: float = 0.0
+    average: float = 0.0
 
     def described(self) -> dict[str, Any]:
         """Return the settings as JSON can hold them."""

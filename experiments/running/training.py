@@ -104,7 +104,8 @@ def train(
         workers=threads,
         progress=progress,
     )
-    network = fnn.Trained(model, result.params, inputs.shape[1:], transform=standardize, loss=row.loss)
+    params = result.state[-1].average if settings.average else result.params
+    network = fnn.Trained(model, params, inputs.shape[1:], transform=standardize, loss=row.loss)
     return TrainedRow(network, result.history, parameters)
 
 
@@ -122,13 +123,16 @@ def _optimizer(settings: Settings, steps_an_epoch: int) -> optim.Transform:
     if settings.cosine:
         steps = settings.epochs * steps_an_epoch
         rate = optim.cosine(rate, steps, warmup=min(steps - 1, steps // 20))
-    return settings.optimizer(rate, weight_decay=settings.weight_decay)
+    optimizer = settings.optimizer(rate, weight_decay=settings.weight_decay)
+    return optim.chain(optimizer, optim.parameter_average(settings.average)) if settings.average else optimizer
 
 
 def _augmentation(inputs: np.ndarray, settings: Settings) -> list[Any]:
     if inputs.ndim != 4:
         return []
     flip = [data.random_flip()] if settings.flip and inputs.shape[-1] > 1 else []
+    if settings.rotation or settings.scale:
+        return [*flip, data.random_affine(settings.rotation, settings.scale, settings.shift)]
     return flip + ([data.random_shift(settings.shift)] if settings.shift else [])
 
 
