@@ -17,6 +17,13 @@ class LayerError(Exception):
 
     `message` says what was given, what was expected and what to do. `path` are the names of the parts and parameters
     that lead to the place; every combinator puts its part's in front. `layer` is the name of the outermost layer.
+
+    >>> from functional_nn.errors import LayerError
+    >>> try:
+    ...     models.lenet5().output_shape((28, 28))
+    ... except LayerError as error:
+    ...     print(error.layer, error.path, error.message, sep="; ")
+    lenet5; ('c1',); input is (28, 28), expected images (height, width, channels)
     """
 
     def __init__(self, message: str, path: tuple[str, ...] = (), layer: str = "") -> None:
@@ -34,19 +41,42 @@ class LayerError(Exception):
 
 
 class ShapeError(LayerError, ValueError):
-    """A shape or a value does not fit."""
+    """A shape or a value does not fit.
+
+    >>> layers.dense(3).output_shape((28, 28))
+    Traceback (most recent call last):
+        ...
+    functional_nn.errors.ShapeError: dense: input is (28, 28), dense needs (features,): put flatten() before it
+    """
 
 
 class StructureError(LayerError, TypeError):
-    """The parameter tree lacks an entry or has one too many, or a dtype does not fit."""
+    """The parameter tree lacks an entry or has one too many, or a dtype does not fit.
+
+    >>> layers.dense(3).apply({"w": np.ones((2, 3))}, np.ones((1, 2)))
+    Traceback (most recent call last):
+        ...
+    functional_nn.errors.StructureError: dense.b: missing from the parameters; expected b, w
+    """
 
 
 class DataError(ValueError):
-    """A file or its content cannot be used. The message begins with the place: `/data/train.txt:17: ...`."""
+    """A file or its content cannot be used. The message begins with the place: `/data/train.txt:17: ...`.
+
+    >>> try:
+    ...     data.load("nowhere")
+    ... except data.DataError as error:
+    ...     print(str(error).splitlines()[0])
+    nowhere: there is no such directory, expected one that holds
+    """
 
 
 class MissingFileError(DataError, FileNotFoundError):
-    """A file is missing that is needed or that a list names."""
+    """A file is missing that is needed or that a list names.
+
+    >>> issubclass(data.MissingFileError, FileNotFoundError)
+    True
+    """
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -56,6 +86,11 @@ class BadFilesError(DataError):
     """Some of many files cannot be used. It is raised after the others are done.
 
     `results` are those of all files in their order, None for a bad one; `errors` are the bad files' errors by path.
+
+    >>> bad = {"1.jpg": data.DataError("1.jpg: no image")}
+    >>> error = data.BadFilesError("1 of 2 images cannot be used", ["an image", None], bad)
+    >>> error.errors.keys()
+    dict_keys(['1.jpg'])
     """
 
     def __init__(self, message: str, results: list[Any], errors: dict[str, DataError]) -> None:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from functional_nn.errors import DataError
 
-__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size", "replaced", "text_lines", "unfinished_name"]
+try:
+    import fcntl
+except ImportError:  # Windows has none, and removes no file that is open
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size", "replaced", "text_lines"]
 
 KINDS = {
     stat.S_IFDIR: "directory",
@@ -27,6 +33,7 @@ KINDS = {
 }
 # Without blocking: a pipe could take the place of a file between the check and the opening.
 FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+ENDING = ".unfinished"
 SHOWN_NAME = 40  # characters of a file's name in that of its unfinished copy: a name has at most 255 bytes
 
 
@@ -64,36 +71,70 @@ def regular_descriptor(path: str | Path) -> int:
 
 
 @contextmanager
-def replaced(path: str | Path) -> Iterator[BinaryIO]:
+def replaced(path: str | Path, *, trial: bool = False) -> Iterator[BinaryIO]:
     """Yield a stream; after the body, what was written to it takes the place of the file at `path`, or makes it.
 
     The stream is a hidden file in the same folder, brought to the disk before it gets the name of the old one, whose
     permissions it takes. If the body or the disk fails, the old file stays as it is and nothing is left beside it.
-    A link stays, and the file that it leads to is replaced. Raises `DataError` for a directory or a special file, and
-    `OSError`, which names `path`, if it cannot be written.
+    A link stays, and the file that it leads to is replaced. Hidden files that killed writers left are removed, those
+    of writers at work are not. A `trial` leaves the old file: it raises what writing would raise. Raises `DataError`
+    for a directory or a special file, and `OSError`, which names `path`, if it cannot be written.
     """
     target = Path(os.path.realpath(path))
-    unfinished = unfinished_name(target)
     try:
         mode = stat.S_IMODE(target.stat().st_mode) if exists(path) else None
-        try:
-            with unfinished.open("xb") as stream:
+        _remove_abandoned(target)
+        with _unfinished(target) as unfinished:
+            with unfinished.open("r+b") as stream:
                 if mode is not None:
                     os.chmod(unfinished, mode)
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(unfinished, target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+            if not trial:
+                os.replace(unfinished, target)
     except OSError as error:
         message = f"{error.strerror or error} (nothing was written, an older file is unchanged)"
         raise OSError(error.errno or errno.EIO, message, os.fspath(path)) from error
 
 
-def unfinished_name(file: Path) -> Path:
-    """Return a name, in the same folder, that no other writer has: for a file that is not whole yet."""
-    return file.with_name(f".{file.name[:SHOWN_NAME]}.{os.urandom(4).hex()}.unfinished")
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """Yield a hidden file in the same folder that is this writer's alone, locked; remove it if it is still there."""
+    while True:
+        file = target.with_name(f"{_prefix(target)}{os.urandom(4).hex()}{ENDING}")
+        with file.open("xb") as lock:
+            if fcntl is None:
+                lock.close()  # nor does it rename one
+            else:
+                with suppress(OSError):  # a disk without locks: nobody will take this for abandoned
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                if os.fstat(lock.fileno()).st_nlink == 0:
+                    continue  # another writer removed it before it was locked
+            try:
+                yield file
+                return
+            finally:
+                file.unlink(missing_ok=True)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove the hidden files whose writers were killed: the system has released their locks."""
+    if fcntl is None:
+        return
+    hidden = re.compile(re.escape(_prefix(target)) + "[0-9a-f]{8}" + re.escape(ENDING))
+    names: list[str] = []
+    with suppress(OSError):  # a folder that this user cannot list may be written all the same
+        names = os.listdir(target.parent)
+    for name in filter(hidden.fullmatch, names):
+        file = target.with_name(name)
+        with suppress(OSError), open_regular(file) as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if its writer is at work
+            file.unlink()
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:SHOWN_NAME]}."
 
 
 def text_lines(file: Path) -> list[str]:

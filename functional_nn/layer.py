@@ -105,6 +105,12 @@ class Layer(Value):
     - `scatters`: its weights meet each position of its input, not of its output, as in a transposed convolution.
 
     Raises `TypeError` when `vjp` does not take `key` and `wrt_x`, and for arguments of another kind.
+
+    >>> def vjp(params, x, *, key=None, wrt_x=True):
+    ...     return x**3, lambda dy: ({}, 3 * x**2 * dy if wrt_x else None)
+    >>> y, pullback = fnn.Layer("cube", vjp=vjp).vjp({}, np.array([2.0]))
+    >>> y, pullback(np.ones(1))
+    (array([8.]), ({}, array([12.])))
     """
 
     name: str

@@ -27,9 +27,18 @@ class Loss(Value):
     - `weight(targets)`: what a batch's mean counts for among others', the number of its examples unless they weigh
       differently: `data_parallel` and `fit` put the means of chunks and batches together by it.
     - `scores(outputs) -> (n, classes)`: probabilities; None where the loss has no such notion.
+    - `each(outputs, targets) -> (n,)`: the losses of the examples, one by one; `apply` of every single one where it is
+      not given, which is slow.
 
     Whatever the loss, `apply` and `vjp` raise `TypeError` for outputs that are no float32 or float64 array and for
     targets that are no array, and `ValueError` for an empty batch.
+
+    >>> def vjp(outputs, targets):
+    ...     error = outputs - targets
+    ...     return float(np.abs(error).mean()), lambda dvalue: dvalue * np.sign(error) / error.size
+    >>> mean_absolute_error = fnn.losses.Loss("mean_absolute_error", vjp=vjp)
+    >>> mean_absolute_error.apply(np.array([[1.0], [5.0]]), np.array([[0.0], [2.0]]))
+    2.0
     """
 
     name: str
@@ -37,6 +46,7 @@ class Loss(Value):
     weight: Callable[[np.ndarray], float]
     scores: Callable[[np.ndarray], np.ndarray] | None
     _apply: Callable[[np.ndarray, np.ndarray], float] | None
+    _each: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
     _vjp: LossVjp
 
     def __init__(
@@ -48,8 +58,9 @@ class Loss(Value):
         hits: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
         weight: Callable[[np.ndarray], float] = len,
         scores: Callable[[np.ndarray], np.ndarray] | None = None,
+        each: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self.__dict__.update(name=name, hits=hits, weight=weight, scores=scores, _apply=apply, _vjp=vjp)
+        self.__dict__.update(name=name, hits=hits, weight=weight, scores=scores, _apply=apply, _each=each, _vjp=vjp)
 
     def __call__(self, *args: object, **kwargs: object) -> None:
         """Raise `TypeError`: a loss is a value, not a function."""
@@ -59,7 +70,7 @@ class Loss(Value):
     def replace(self, **changes: Any) -> Loss:
         """Return a loss of the same functions but for `changes`, named as those of `Loss(...)`."""
         facts = {"name": self.name, "hits": self.hits, "weight": self.weight, "scores": self.scores}
-        return Loss(**{**facts, "vjp": self._vjp, "apply": self._apply, **changes})
+        return Loss(**{**facts, "vjp": self._vjp, "apply": self._apply, "each": self._each, **changes})
 
     def apply(self, outputs: np.ndarray, targets: np.ndarray) -> float:
         """Return the mean over the batch."""
@@ -70,6 +81,13 @@ class Loss(Value):
         """Return the mean over the batch, and the pullback."""
         self._check(outputs, targets)
         return self._vjp(outputs, targets)
+
+    def each(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return the losses of the examples (n,), float64: the mean of each one alone."""
+        self._check(outputs, targets)
+        if self._each is not None:
+            return np.asarray(self._each(outputs, targets), np.float64)
+        return np.array([self.apply(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
 
     def _check(self, outputs: Any, targets: Any) -> None:
         for what, array in (("outputs", outputs), ("targets", targets)):

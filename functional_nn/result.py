@@ -12,7 +12,15 @@ __all__ = ["FitResult", "figures"]
 
 
 class FitResult(NamedTuple):
-    """What training gives: the parameters, the optimizer's state, and a record (a dict) an epoch."""
+    """What training gives: the parameters, the optimizer's state, and a record (a dict) an epoch.
+
+    >>> fnn.FitResult({"w": np.zeros((2, 3))}, (), [{"epoch": 1, "loss": 0.7, "val_loss": 0.8}])
+    FitResult(
+      params: 6 numbers in 1 leaf: w
+      state: nothing
+      history: 1 epoch; the last: loss 0.7 | val 0.8
+    )
+    """
 
     params: Params
     state: Any

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,9 +22,10 @@ from functional_nn.extras import needs_extra
 from functional_nn.layer import Layer, Params, Shape
 from functional_nn.loss import Loss, check_loss
 from functional_nn.losses import softmax
+from functional_nn.record import Record
 from functional_nn.training import predict
 
-__all__ = ["Answer", "Trained", "restored"]
+__all__ = ["Answer", "Trained"]
 
 Answer = list[tuple[str, float]]
 Image = str | os.PathLike[str] | np.ndarray
@@ -36,14 +37,8 @@ SHOWN_ERRORS = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trained:
+class Trained(Record):
     """A trained network and all that prediction needs; `fnn.save` keeps it in a file.
-
-        trained = fnn.Trained(
-            model, result.params, (32, 32, 3), transform=standardized, classes=splits.classes, loss=loss
-        )
-        trained.predict(images)                  # outputs (n, classes)
-        trained.classify(["cat.jpg"], top=2)     # [[("cat", 0.93), ("fox", 0.04)]]
 
     - `input_shape`: that of an example as `predict` takes it, before the transform and without the batch axis.
     - `transform`: `transform(x, None)` makes the model's input.
@@ -54,6 +49,14 @@ class Trained:
     It runs one example when it is made, and raises what the model raises at it: parameters without batch norm's
     statistics are refused at once. Raises `TypeError` for what is no layer, loss or dict, `ValueError` where the
     classes are not as many as the outputs.
+
+    >>> params = {"w": np.array([[1.0, -1.0]]), "b": np.zeros(2)}
+    >>> trained = fnn.Trained(layers.dense(2), params, (1,), classes=("above", "below"))
+    >>> trained.predict(np.array([[3.0]]))
+    array([[ 3., -3.]])
+    >>> [[(name, probability)]] = trained.classify(np.array([[3.0]]))
+    >>> name, round(probability, 4)
+    ('above', 0.9975)
     """
 
     model: Layer
@@ -86,6 +89,14 @@ class Trained:
         lines += [] if self.loss is None else [f"loss: {_cut(repr(self.loss))}"]
         lines += [f"about: {_cut(repr(self.about))}"] if self.about else []
         return "Trained(\n  " + "\n  ".join(lines) + "\n)"
+
+    @classmethod
+    def restored(cls, **fields: Any) -> Self:
+        """Return what a file holds. It ran when it was made; a file's shape must not make us allocate."""
+        trained = object.__new__(cls)
+        trained.__dict__.update(fields)
+        trained._check()
+        return trained
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Return the outputs (n, ...) for inputs (n, *input_shape); raises `ValueError` for another shape."""
@@ -206,14 +217,6 @@ class Trained:
         arrays = tree.leaves((self.params, [leaf.layer.fixed for leaf in leaves]))
         dtypes = [array.dtype for array in arrays if isinstance(array, np.ndarray) and array.dtype in FLOATS]
         return np.zeros((1, *self.input_shape), dtypes[0] if dtypes else np.float32)
-
-
-def restored(**fields: Any) -> Trained:
-    """Return the `Trained` that a file holds. It ran when it was made; a file's shape must not make us allocate."""
-    trained = object.__new__(Trained)
-    trained.__dict__.update(fields)
-    trained._check()
-    return trained
 
 
 def _listed(inputs: Iterable[Image]) -> list[Any]:

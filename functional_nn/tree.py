@@ -6,15 +6,15 @@ Nodes are dict (visited in sorted key order), list, tuple, NamedTuple (its field
 
 from __future__ import annotations
 
-import builtins
 import math
 import numbers
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from functional_nn.arguments import ARRAYS, not_an_array
+from functional_nn import nodes
+from functional_nn.nodes import Tree
 
 __all__ = [
     "allclose",
@@ -30,20 +30,20 @@ __all__ = [
     "zeros_like",
 ]
 
-Tree = Any
-Path = tuple[str, ...]
-
 
 def map(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     """Return the tree of `f(leaf, *leaves at the same place in rest)`, with the nodes of `tree`.
 
     Raises `TypeError`, naming the path, where a tree of `rest` has other nodes or keys than `tree`.
+
+    >>> tree.map(lambda a, b: a + b, {"w": 1, "b": [2, 3]}, {"w": 10, "b": [20, 30]})
+    {'b': [22, 33], 'w': 11}
     """
     try:
-        return _map(f, tree, rest)
-    except _Mismatch:
+        return nodes.map_leaves(f, tree, rest)
+    except nodes.Mismatch:
         for other in rest:
-            _check_alike(tree, other, ())
+            nodes.check_alike(tree, other)
         raise
 
 
@@ -52,29 +52,47 @@ def map_arrays(f: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
 
     What `f` returns becomes an array, of no axes too. Raises `TypeError`, naming the path, where the trees differ in
     their nodes, or the arrays in shape or dtype.
+
+    >>> tree.map_arrays(np.add, {"w": np.ones(2)}, {"w": np.ones(1)})
+    Traceback (most recent call last):
+        ...
+    TypeError: trees differ at w: float64 of shape (2,) against float64 of shape (1,)
     """
     try:
-        return _map_arrays(f, tree, rest)
-    except (_Mismatch, AttributeError):
-        _check_arrays(tree, rest)
+        return nodes.map_arrays(f, tree, rest)
+    except (nodes.Mismatch, AttributeError):
+        nodes.check_arrays(tree, rest)
         raise
 
 
 def leaves(tree: Tree) -> list[Any]:
-    """Return the leaves of `tree` in visiting order."""
-    _map((found := list[Any]()).append, tree, ())
+    """Return the leaves of `tree` in visiting order.
+
+    >>> tree.leaves({"w": 1, "b": [2, 3]})
+    [2, 3, 1]
+    """
+    found: list[Any] = []
+    nodes.map_leaves(found.append, tree, ())
     return found
 
 
 def items(tree: Tree) -> list[tuple[str, Any]]:
-    """Return `(path, leaf)` for every leaf in visiting order; a path joins keys, indices and fields by dots."""
-    return [(".".join(path), leaf) for path, leaf in _walk(tree, ())]
+    """Return `(path, leaf)` for every leaf in visiting order; a path joins keys, indices and fields by dots.
+
+    >>> tree.items({"c1": {"w": 1, "b": 2}, "rest": [3]})
+    [('c1.b', 2), ('c1.w', 1), ('rest.0', 3)]
+    """
+    return nodes.named_leaves(tree)
 
 
 def flatten(tree: Tree) -> tuple[list[Any], Callable[[list[Any]], Tree]]:
     """Return the leaves and `unflatten(leaves)`, which puts as many leaves back in their places.
 
     `unflatten` raises `ValueError` when it is given another number of leaves.
+
+    >>> leaves, unflatten = tree.flatten({"w": 1, "b": [2, 3]})
+    >>> unflatten([10 * leaf for leaf in leaves])
+    {'b': [20, 30], 'w': 10}
     """
     found = leaves(tree)
 
@@ -92,6 +110,12 @@ def ravel(tree: Tree) -> tuple[np.ndarray, Callable[[np.ndarray], Tree]]:
 
     All leaves must share one dtype (`TypeError` otherwise: nothing is promoted). `unravel` takes a vector
     of the same length, of any dtype, and returns a tree of new arrays of that dtype.
+
+    >>> vector, unravel = tree.ravel({"w": np.ones((1, 2)), "b": np.zeros(1)})
+    >>> vector
+    array([0., 1., 1.])
+    >>> unravel(np.array([1.0, 2.0, 3.0]))
+    {'b': array([1.]), 'w': array([[2., 3.]])}
     """
     named = items(tree)
     arrays = [np.asarray(leaf) for _, leaf in named]
@@ -114,13 +138,22 @@ def ravel(tree: Tree) -> tuple[np.ndarray, Callable[[np.ndarray], Tree]]:
 
 
 def size(tree: Tree) -> int:
-    """Return the number of array entries in `tree` (a number counts as one)."""
+    """Return the number of array entries in `tree` (a number counts as one).
+
+    >>> tree.size({"w": np.ones((3, 4)), "b": np.zeros(4)})
+    16
+    """
     return sum(math.prod(np.shape(leaf)) for leaf in leaves(tree))
 
 
 def describe(tree: Tree) -> str:
-    """Return one line on a tree: how many numbers, in how many arrays, and the first and last paths."""
-    if not (paths := [path for path, _ in items(tree)]):
+    """Return one line on a tree: how many numbers, in how many arrays, and the first and last paths.
+
+    >>> tree.describe({"w": np.ones((3, 4)), "b": np.zeros(4)})
+    '16 numbers in 2 leaves: b, w'
+    """
+    paths = [path for path, _ in items(tree)]
+    if not paths:
         return "nothing"
     shown = paths if len(paths) <= 6 else [*paths[:3], "...", *paths[-2:]]
     arrays = "1 leaf" if len(paths) == 1 else f"{len(paths)} leaves"
@@ -128,7 +161,11 @@ def describe(tree: Tree) -> str:
 
 
 def zeros_like(tree: Tree) -> Tree:
-    """Return a tree of zeros with the shapes and dtypes of `tree`."""
+    """Return a tree of zeros with the shapes and dtypes of `tree`.
+
+    >>> tree.zeros_like({"w": np.ones(2, np.float32)})
+    {'w': array([0., 0.], dtype=float32)}
+    """
     return map(np.zeros_like, tree)
 
 
@@ -138,8 +175,12 @@ def cast(tree: Tree, dtype: Any) -> Tree:
     Arrays of whole numbers or booleans, and Python's numbers, stay as they are; so do arrays that have the dtype
     already. Raises `TypeError` for a dtype of no floats and, naming the path, for a leaf that is complex, or neither a
     number nor an array of numbers; `ValueError` for a number beyond the dtype's range.
+
+    >>> tree.cast({"w": np.ones(2, np.float32), "step": np.array(3)}, np.float64)
+    {'step': array(3), 'w': array([1., 1.])}
     """
-    if (wanted := np.dtype(dtype)).kind != "f":
+    wanted = np.dtype(dtype)
+    if wanted.kind != "f":
         raise TypeError(f"cast: dtype is {wanted}, expected floats, such as np.float32")
 
     def converted(path: str, leaf: Any) -> Any:
@@ -161,128 +202,20 @@ def allclose(a: Tree, b: Tree, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
 
     A nan is close to nothing, not even to another nan; dtypes may differ. Raises `TypeError`, naming the path, where
     the trees differ in their nodes or shapes, and for a leaf that is neither a number nor an array of numbers.
+
+    >>> tree.allclose({"w": np.array([1.0])}, {"w": np.array([1.0 + 1e-9])})
+    True
     """
-    _check_alike(a, b, ())
+    nodes.check_alike(a, b)
     pairs = [(path, left, right) for (path, left), right in zip(items(a), leaves(b), strict=True)]
     for path, left, right in pairs:
         for leaf in (left, right):
             if _kind(leaf) not in "biufc":
                 raise TypeError(f"allclose: {path or 'the root'} is {_noun(leaf)}, expected numbers")
-        if (one := np.shape(left)) != (two := np.shape(right)):
-            raise TypeError(f"trees differ at {path or 'the root'}: shape {one} against {two}")
+        if np.shape(left) != np.shape(right):
+            shapes = f"shape {np.shape(left)} against {np.shape(right)}"
+            raise TypeError(f"trees differ at {path or 'the root'}: {shapes}")
     return all(np.allclose(left, right, rtol, atol) for _, left, right in pairs)
-
-
-class _Mismatch(TypeError):
-    """Two trees differ somewhere: the walk that maps keeps no paths, since it runs at every step."""
-
-
-def _map(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
-    if type(node) is dict:  # the common node, before the rarer ones
-        for other in rest:
-            if type(other) is not dict or other.keys() != node.keys():
-                raise _Mismatch
-        return {key: _map(f, node[key], [other[key] for other in rest]) for key in _in_order(node)}
-    keys = _keys(node)
-    for other in rest:
-        if not _alike(node, other, keys):
-            raise _Mismatch
-    if keys is None:
-        return f(node, *rest)
-    return _rebuild(node, [_map(f, _child(node, key), [_child(other, key) for other in rest]) for key in keys])
-
-
-def _map_arrays(f: Callable[..., Any], node: Tree, rest: Sequence[Tree]) -> Tree:
-    if type(node) is dict:
-        for other in rest:
-            if type(other) is not dict or other.keys() != node.keys():
-                raise _Mismatch
-        return {key: _map_arrays(f, node[key], [other[key] for other in rest]) for key in _in_order(node)}
-    if type(node) in ARRAYS:
-        for other in rest:
-            if type(other) not in ARRAYS or other.shape != node.shape or other.dtype != node.dtype:
-                raise _Mismatch
-        result = f(node, *rest)
-        return result if type(result) is np.ndarray else np.asarray(result)
-    keys = _keys(node)
-    if keys is None or not all(_alike(node, other, keys) for other in rest):
-        raise _Mismatch
-    children = [_map_arrays(f, _child(node, key), [_child(other, key) for other in rest]) for key in keys]
-    return _rebuild(node, children)
-
-
-def _alike(node: Tree, other: Tree, keys: list[Any] | None) -> bool:
-    return _keys(other) == keys and (keys is None or type(other) is type(node))
-
-
-def _check_alike(node: Tree, other: Tree, path: Path) -> None:
-    keys = _keys(node)
-    if not _alike(node, other, keys):
-        raise _mismatch(node, other, path)
-    for key in keys or ():
-        _check_alike(_child(node, key), _child(other, key), (*path, str(key)))
-
-
-def _check_arrays(tree: Tree, rest: Sequence[Tree]) -> None:
-    """Raise `TypeError` at the first place where the trees do not hold arrays of one shape and one dtype."""
-    for path, leaf in items(tree):
-        if type(leaf) not in ARRAYS:
-            raise TypeError(f"{path or 'the root'} is {not_an_array(leaf)}")
-    for other in rest:
-        _check_alike(tree, other, ())
-        for (path, a), (_, b) in zip(items(tree), items(other), strict=True):
-            if type(b) not in ARRAYS:
-                raise TypeError(f"{path or 'the root'} is an array in one tree and a {type(b).__name__} in another")
-            if a.shape != b.shape or a.dtype != b.dtype:
-                one, two = (f"{array.dtype} of shape {array.shape}" for array in (a, b))
-                raise TypeError(f"trees differ at {path or 'the root'}: {one} against {two}")
-
-
-def _walk(node: Tree, path: Path) -> Iterator[tuple[Path, Any]]:
-    keys = _keys(node)
-    if keys is None:
-        yield path, node
-        return
-    for key in keys:
-        yield from _walk(_child(node, key), (*path, str(key)))
-
-
-def _keys(node: Tree) -> list[Any] | None:
-    """Return what a node's children are called, in visiting order, or None for a leaf."""
-    if isinstance(node, np.ndarray):  # the common leaf, before the rarer nodes
-        return None
-    if isinstance(node, dict):
-        return _in_order(node)
-    if node is None:
-        return []
-    if isinstance(node, list | tuple):
-        return list(getattr(node, "_fields", range(len(node))))
-    return None
-
-
-def _in_order(node: dict[Any, Any]) -> list[Any]:
-    try:
-        return sorted(node)
-    except TypeError:
-        raise TypeError(f"a tree's dict has the keys {list(node)}, expected keys of one type, such as names") from None
-
-
-def _child(node: Tree, key: Any) -> Tree:
-    return getattr(node, key) if hasattr(node, "_fields") else node[key]
-
-
-def _rebuild(node: Tree, children: list[Tree]) -> Tree:
-    if isinstance(node, dict):
-        return dict(zip(_in_order(node), children, strict=True))
-    if node is None:
-        return None
-    if hasattr(node, "_fields"):
-        return type(node)(*children)
-    return type(node)(children)
-
-
-def _mismatch(node: Tree, other: Tree, path: Path) -> TypeError:
-    return TypeError(f"trees differ at {'.'.join(path) or 'the root'}: {_describe(node)} against {_describe(other)}")
 
 
 def _kind(leaf: Any) -> str:
@@ -292,9 +225,3 @@ def _kind(leaf: Any) -> str:
 
 def _noun(leaf: Any) -> str:
     return f"an array of {leaf.dtype}" if isinstance(leaf, np.ndarray) else f"a {type(leaf).__name__}"
-
-
-def _describe(node: Tree) -> str:
-    keys = _keys(node)
-    kind = type(node).__name__
-    return f"a leaf ({kind})" if keys is None else f"{kind} with {', '.join(builtins.map(str, keys)) or 'nothing'}"

@@ -1,13 +1,11 @@
 """A value is its constructor's call: it prints, compares, hashes, pickles and is made anew as that call.
 
-    @constructor(pixels=count)
-    def crop(pixels: int) -> Layer:
-        ...
-        return Layer("crop", apply=apply, vjp=vjp, output_shape=output_shape)
-
-    crop(np.int64(2))              # prints as crop(2)
-    crop(2) == crop(2) != crop(3)  # compared by constructor and arguments
-    crop(2).call(pixels=3)         # crop(3)
+>>> layers.dense(np.int64(2))
+dense(2)
+>>> layers.dense(2) == layers.dense(2) != layers.dense(3)  # compared by constructor and arguments
+True
+>>> layers.dense(2).call(units=3)
+dense(3)
 
 Layers, losses, transformations, schedules, data transforms and callbacks are such values.
 """
@@ -168,6 +166,19 @@ def constructor(function: Callable[..., Any] | None = None, /, **checks: Check) 
     `count("dense", "units", units)` and goes on with what it returns. Without a check NumPy's numbers become Python's,
     lists become tuples, and arrays become copies that nobody can write to. A wrong call raises `TypeError` with the
     signature.
+
+    >>> from functional_nn.arguments import positive
+    >>> @fnn.constructor(factor=positive)
+    ... def scale(factor=2.0):
+    ...     def vjp(params, x, *, key=None, wrt_x=True):
+    ...         return factor * x, lambda dy: ({}, factor * dy if wrt_x else None)
+    ...     return fnn.Layer("scale", vjp=vjp)
+    >>> scale(np.float32(0.5)), scale(0.5) == scale(0.5), scale(0.5).call(factor=3)
+    (scale(factor=0.5), True, scale(factor=3.0))
+    >>> scale(-1.0)
+    Traceback (most recent call last):
+        ...
+    ValueError: scale: factor is -1.0, expected a finite number above 0
     """
     if function is None:
         return partial(_constructor, checks=checks)
@@ -178,6 +189,15 @@ def constant(function: Callable[[], V]) -> V:
     """Decorate a function without arguments: its name then stands for the value that it returns.
 
     So `losses.softmax_cross_entropy` is a value, not a function. It prints and pickles as its name.
+
+    >>> from functional_nn.value import constant
+    >>> @constant
+    ... def double():
+    ...     def vjp(params, x, *, key=None, wrt_x=True):
+    ...         return 2 * x, lambda dy: ({}, 2 * dy if wrt_x else None)
+    ...     return fnn.Layer("double", vjp=vjp)
+    >>> double, double.apply({}, np.array([1.0, 2.0]))
+    (double, array([2., 4.]))
     """
     return named(function, function())
 

@@ -31,6 +31,14 @@ def test_importing_the_library_imports_no_optional_dependency() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_estimators_without_scikit_learn_name_the_extra() -> None:
+    program = "import sys; sys.modules['sklearn'] = None; import functional_nn.interop.sklearn"
+    root = Path(data.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert "functional_nn.interop.sklearn needs sklearn" in done.stderr
+    assert "pip install -e '.[sklearn]'" in done.stderr
+
+
 def test_plots_without_matplotlib_name_the_extra() -> None:
     program = "import sys; sys.modules['matplotlib'] = None; import functional_nn.plots"
     root = Path(data.__file__).parents[2]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,79 @@ def test_the_longest_name_of_a_file_is_written(tmp_path: Path) -> None:
     name = "n" * 251 + ".npz"
     write(tmp_path / name, b"x")
     assert names(tmp_path) == [name]
+
+
+HOLDING = """
+import os, signal, sys
+from functional_nn.files import replaced
+with replaced(sys.argv[1]) as stream:
+    stream.write(b"half")
+    stream.flush()
+    print("writing", flush=True)
+    if sys.stdin.read() == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def writer(file: Path) -> subprocess.Popen[str]:
+    """A process that is writing the file until it is told to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such locks")
+def test_what_a_killed_writer_left_is_removed_and_a_writer_at_work_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "file[1]"
+    killed, at_work, other = writer(file), writer(file), writer(tmp_path / "other")
+    killed.communicate("die")
+    other.communicate("die")
+    assert len(names(tmp_path)) == 3
+    write(file, b"mine")
+    assert file.read_bytes() == b"mine"
+    assert len([name for name in names(tmp_path) if name.startswith(".file[1].")]) == 1
+    at_work.communicate("end")
+    assert at_work.returncode == 0
+    assert file.read_bytes() == b"half"  # the last writer's, whole
+    assert [name for name in names(tmp_path) if not name.startswith(".other.")] == ["file[1]"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such locks")
+def test_a_file_that_is_removed_before_its_writer_holds_it_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[str] = []
+
+    def late(descriptor: object, operation: int) -> None:
+        if not removed:
+            removed.extend(names(tmp_path))
+            (tmp_path / removed[0]).unlink()
+
+    monkeypatch.setattr("fcntl.flock", late)
+    write(tmp_path / "file", b"new")
+    assert len(removed) == 1
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_disk_without_locks_is_written_and_keeps_what_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(descriptor: object, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("functional_nn.files.fcntl.flock", unsupported)
+    left = tmp_path / ".file.01234567.unfinished"
+    left.touch()
+    write(tmp_path / "file", b"new")
+    assert sorted(names(tmp_path)) == [left.name, "file"]
+
+
+def test_a_trial_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with replaced(tmp_path / "file", trial=True) as stream:
+        stream.write(b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert names(tmp_path) == ["file"]

@@ -13,18 +13,22 @@ import functional_nn as fnn
 PACKAGE = Path(fnn.__file__).parent
 # Each may import those on the lines above its own, and what stands on its own line.
 LEVELS = [
-    ("keys", "content", "errors", "extras", "arguments", "tree", "blas", "allocator", "dtypes", "files", "npz"),
+    ("arguments", "nodes"),
+    ("keys", "content", "errors", "extras", "tree", "blas", "allocator", "dtypes", "files", "npz", "record"),
     ("value", "layer_checks"),
     ("layer", "optim"),
     ("loss", "initializers", "result"),
     ("layers", "losses"),
-    ("compose", "data"),
+    ("compose", "data", "answers"),
     ("models", "anatomy"),
+    ("saving",),
     ("training",),
     ("trained",),
-    ("saving",),
     ("testing",),
     ("plots",),
+    ("interop",),
+    ("cli",),
+    ("__main__",),
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 
@@ -80,7 +84,7 @@ def test_the_version_is_that_of_the_installed_package():
 
 def test_importing_the_package_loads_nothing_that_only_some_users_need():
     heavy = {"hypothesis", "matplotlib", "sklearn", "PIL", "safetensors", "tqdm", "torch", "jax"}
-    heavy |= {"functional_nn.testing"}
+    heavy |= {"functional_nn.testing", "functional_nn.interop"}
     text = f"import sys, functional_nn; print(sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, text=True)
     assert run.stdout.strip() == "[]"

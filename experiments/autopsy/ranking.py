@@ -24,7 +24,8 @@ from experiments.autopsy.verdicts import ruling
 from experiments.running.outcome import Outcome
 from experiments.running.paired import paired, ranks
 from experiments.running.splits import PARTS, Splits, count_classes
-from experiments.running.summary import Summary, means, wilson
+from experiments.running.summary import Summary, means
+from functional_nn.answers import wilson
 
 Line = dict[str, Any]  # of the table of defects
 

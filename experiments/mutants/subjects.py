@@ -212,6 +212,13 @@ def _numbers(loss: Callable[[Any], Loss]) -> Callable[[Any, np.random.Generator]
     return make
 
 
+def _weighted(library: Any, rng: np.random.Generator) -> tuple[Loss, np.ndarray, np.ndarray]:
+    n = _size(rng)
+    targets = library.losses.weighted_targets(rng.integers(0, 4, n), rng.uniform(0.2, 3.0, n))
+    loss = library.losses.weighted(library.losses.softmax_cross_entropy)
+    return loss, _frozen(2.0 * rng.standard_normal((n, 4))), targets
+
+
 LAYERS: dict[str, Subject] = {
     "sigmoid": _elementwise("sigmoid"),
     "tanh": _elementwise("tanh"),
@@ -251,5 +258,6 @@ LOSSES: dict[str, Callable[[Any, np.random.Generator], tuple[Loss, np.ndarray, n
     "kl_divergence": _numbers(lambda losses: losses.kl_divergence),
     "sigmoid_cross_entropy": _numbers(lambda losses: losses.sigmoid_cross_entropy),
     "huber": _numbers(lambda losses: losses.huber(0.8)),
+    "weighted": _weighted,
 }
 SUBJECTS = (*LAYERS, *LOSSES)

@@ -11,9 +11,9 @@ import numpy as np
 from experiments.running.outcome import Outcome
 from experiments.running.row import Row
 from experiments.running.splits import PARTS, Splits
+from functional_nn.answers import wilson
 
 Summary = dict[str, Any]
-Z = 1.959964  # the standard normal's 97.5 % quantile
 
 
 class Gain(NamedTuple):
@@ -29,17 +29,6 @@ class Gain(NamedTuple):
     def shows(self) -> bool:
         """Whether the difference is larger than two standard errors."""
         return abs(self.mean) > 2 * self.error
-
-
-def wilson(accuracy: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share `accuracy` of n examples (Wilson 1927).
-
-    It shows how much the figure would vary with another n images; it does not include the variation over seeds.
-    (SciPy's interval needs a whole number of successes; a mean over seeds has none.)
-    """
-    centre = (accuracy + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * math.sqrt(accuracy * (1 - accuracy) / n + Z**2 / (4 * n**2))
-    return centre - half, centre + half
 
 
 def gain(ours: Sequence[Outcome], theirs: Sequence[Outcome], labels: np.ndarray) -> Gain:

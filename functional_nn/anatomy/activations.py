@@ -18,7 +18,10 @@ def activations(model: Layer, params: Params, x: np.ndarray) -> dict[str, np.nda
     is itself a layer without parts goes by its name, and a layer that x passes several times by path, path#2, and so
     on. Raises what `model.apply` raises, `TypeError` for a model that is no layer.
 
-        activations(models.lenet5(), params, images)["c3"]  # (n, 10, 10, 16)
+    >>> model = fnn.serial(f1=layers.dense(2), a1=layers.relu)
+    >>> params = {"f1": {"w": np.array([[1.0, -1.0]]), "b": np.zeros(2)}}
+    >>> fnn.activations(model, params, np.array([[3.0]]))
+    {'f1': array([[ 3., -3.]]), 'a1': array([[3., 0.]])}
     """
     outputs: dict[str, np.ndarray] = {}
 

@@ -45,6 +45,17 @@ def summary(model: Layer, input_shape: Shape, depth: int | None = None, filter: 
     of the model itself. With a `filter`, only the rows are shown whose path matches this shell pattern, such as
     `block1.*` or `*.c?`; a line more adds up those shown. Raises `ShapeError` where the shape does not fit, and
     `ValueError` for a depth below 1 and a filter that no path matches.
+
+    >>> model = fnn.serial(c1=layers.conv2d(6, 5), a1=layers.tanh, flat=layers.flatten(), output=layers.dense(10))
+    >>> fnn.summary(model, (32, 32, 1))
+    path    layer         output       parameters  multiply-adds  bytes kept
+    ------------------------------------------------------------------------
+    c1      conv2d(6, 5)  (28, 28, 6)         156        117,600      17,920
+    a1      tanh          (28, 28, 6)           0              0      18,816
+    flat    flatten()     (4704,)               0              0           0
+    output  dense(10)     (10,)            47,050         47,040      18,816
+    ------------------------------------------------------------------------
+            serial                         47,206        164,640      55,552
     """
     rows = layer_facts(model, input_shape, depth)
     totals = [_total(model.name, rows, _parameters(model, as_shape(input_shape)))]

@@ -27,6 +27,12 @@ def bind(model: Layer, fixed: Params) -> Layer:
     `fixed` may reach into nested parts, and leave out any part. A batch norm whose `mean` and `var` are fixed uses them
     in training too. The arrays are copied. Raises `TypeError` for a part or a parameter that `model` lacks, and for
     one that is no array.
+
+    >>> model = fnn.serial(encoder=layers.dense(3), a=layers.tanh, head=layers.dense(2))
+    >>> params = model.init(np.random.default_rng(0), (4,))
+    >>> frozen = fnn.bind(model, {"encoder": params["encoder"]})
+    >>> frozen.init(np.random.default_rng(1), (4,)).keys()
+    dict_keys(['head'])
     """
     if not isinstance(fixed, Mapping):
         raise StructureError(f"bind: {not_a_dict(fixed)}", (), model.name)

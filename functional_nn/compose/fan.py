@@ -23,6 +23,10 @@ def residual(body: Layer, shortcut: Layer | None = None) -> Layer:
     """Return the layer y = body(x) + shortcut(x), or body(x) + x without a shortcut (He et al. 2016, eq. 1 and 2).
 
     Parameters: {"body": ..., "shortcut": ...}. Raises `ValueError` where the two shapes differ.
+
+    >>> layer = fnn.residual(layers.relu)
+    >>> layer.apply({}, np.array([[-1.0, 2.0]]))  # relu(x) + x
+    array([[-1.,  4.]])
     """
     parts = named_parts("residual", {"body": body} if shortcut is None else {"body": body, "shortcut": shortcut})
 
@@ -58,6 +62,10 @@ def branch(**parts: Layer) -> Layer:
     """Return the layer that gives x to each part and joins their outputs along the last axis (Szegedy et al. 2015).
 
     Parameters: {name: ..., ...}. Raises `ValueError` where the outputs differ in any other axis.
+
+    >>> layer = fnn.branch(up=layers.relu, same=layers.leaky_relu(1.0))
+    >>> layer.apply({}, np.array([[-1.0, 2.0]]))
+    array([[ 0.,  2., -1.,  2.]])
     """
     branches = named_parts("branch", parts)
     if not branches:

@@ -20,6 +20,15 @@ def serial(*unnamed: Layer, **parts: Layer) -> Layer:
 
     Parameters: {"c1": {...}, ...}, an entry for each part that has parameters. Raises `TypeError` for a part that is no
     layer or has no name. With `wrt_x=False` the pullback ends at the first part with parameters.
+
+    >>> model = fnn.serial(hidden=layers.dense(8), a=layers.relu, output=layers.dense(3))
+    >>> params = model.init(np.random.default_rng(0), (4,))
+    >>> params["hidden"]["w"].shape, params["output"]["w"].shape
+    ((4, 8), (8, 3))
+    >>> y, pullback = model.vjp(params, np.ones((5, 4), np.float32))
+    >>> dparams, dx = pullback(np.ones_like(y))
+    >>> dparams.keys(), dx.shape
+    (dict_keys(['hidden', 'output']), (5, 4))
     """
     if unnamed:
         raise TypeError(f"serial: give every layer a name, such as serial(l1={unnamed[0]!r}, ...)")

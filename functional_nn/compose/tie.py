@@ -36,6 +36,11 @@ def tie(model: Layer, ties: Mapping[str, str]) -> Layer:
     holds the source alone, and its gradient is the sum over all that use it. A source that is bound, before or after,
     binds its targets too. Raises `TypeError` for unknown paths, for a source that is itself tied, and for a target that
     is tied or bound already; `init` raises `ValueError` for shapes that do not fit.
+
+    >>> autoencoder = fnn.serial(encoder=layers.dense(2), decoder=layers.dense(6))
+    >>> tied = fnn.tie(autoencoder, {"decoder.w": "encoder.w.T"})
+    >>> [path for path, _ in tree.items(tied.init(np.random.default_rng(0), (6,)))]
+    ['decoder.b', 'encoder.b', 'encoder.w']
     """
     if not isinstance(model, Layer) or not model.parts:
         raise TypeError(f"tie: model is {model!r}, expected a layer with parts, such as serial(...)")

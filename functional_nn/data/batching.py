@@ -22,6 +22,12 @@ def batches(
     A key draws the order and each batch is a copy; `key=None` keeps the order and each batch is a view.
     Raises at the call, before the first batch: `TypeError` for what is no array, `ValueError` for lengths that
     differ, a bad batch size or key, and where there would be no batch at all.
+
+    >>> x, y = np.arange(5.0), np.arange(5)
+    >>> [len(batch) for batch, _ in data.batches(x, y, batch_size=2, key=0)]
+    [2, 2, 1]
+    >>> next(data.batches(x, y, batch_size=2, key=None))
+    (array([0., 1.]), array([0, 1]))
     """
     _check_batches(x, y, batch_size, drop_last)
     order = None if key is None else keys.generator(key).permutation(len(x))
@@ -34,6 +40,10 @@ def one_hot(labels: np.ndarray, classes: int, dtype: npt.DTypeLike = np.float32)
 
     Raises `TypeError` for labels that are no integers; `ValueError` for labels that are not one-dimensional,
     for `classes` below 1, and for a label outside 0 .. classes - 1, naming the first.
+
+    >>> data.one_hot(np.array([2, 0]), classes=3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
     """
     labels = np.asarray(labels)
     if labels.ndim != 1:

@@ -12,9 +12,9 @@ from functional_nn import npz
 from functional_nn.arguments import as_path
 from functional_nn.data.splits import NAMES, Splits
 from functional_nn.errors import DataError
-from functional_nn.files import exists, open_regular, replaced, unfinished_name
+from functional_nn.files import exists, open_regular, replaced
 
-__all__ = ["cached"]
+__all__ = ["cached", "read"]
 
 
 def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
@@ -27,14 +27,18 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     Raises `DataError`, which names the file, if it has another source, is damaged, or is no such cache. Raises
     before it calls `load`: `DataError` if the path is a directory or another special file, `OSError` if nothing can
     be written there. Raises `TypeError` and writes nothing if `load` returns no `Splits`.
+
+    >>> splits = data.cached("digits.npz", "scikit-learn", data.digits)
+    >>> again = data.cached("digits.npz", "scikit-learn", data.digits)  # read from the file
+    >>> np.array_equal(splits.train[0], again.train[0])
+    True
     """
     file = as_path("cached", "file", file)
     if exists(file):
-        return _read(file, source)
+        return read(file, source)
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = unfinished_name(file)
-    unfinished.touch(exist_ok=False)  # fails before the work if nothing can be written there
-    unfinished.unlink()
+    with replaced(file, trial=True):
+        pass  # raises before the work if nothing can be written there
     splits = load()
     if not isinstance(splits, Splits):
         raise TypeError(f"{file}: load() returned {type(splits).__name__}, expected data.Splits: nothing was written")
@@ -42,21 +46,13 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     return splits
 
 
-def _write(file: Path, source: str, splits: Splits) -> None:
-    about = {"source": source, "classes": splits.classes, "description": splits.description}
-    arrays = {"about": np.frombuffer(json.dumps(about).encode("ascii"), np.uint8)}
-    for name, (images, labels) in splits.items():
-        arrays |= {f"{name}_images": images, f"{name}_labels": labels}
-    with replaced(file) as stream:
-        npz.write(stream, arrays, {})
-
-
-def _read(file: Path, source: str) -> Splits:
+def read(file: Path, source: str | None = None) -> Splits:
+    """Return the splits in a file that `cached` wrote, of this source where one is given. Raises as `cached` does."""
     with open_regular(file) as stream:
         try:
             archive = npz.Archive(stream)
             about = json.loads(archive.array("about").tobytes())
-            if about["source"] == source:
+            if source in (None, about["source"]):
                 train, val, test = (
                     (archive.array(f"{name}_images"), archive.array(f"{name}_labels")) for name in NAMES
                 )
@@ -70,3 +66,12 @@ def _read(file: Path, source: str) -> Splits:
         f"{file}: the source of this cache is\n  {about['source']}\nand not\n  {source}\n"
         "delete the cache, or name another file"
     )
+
+
+def _write(file: Path, source: str, splits: Splits) -> None:
+    about = {"source": source, "classes": splits.classes, "description": splits.description}
+    arrays = {"about": np.frombuffer(json.dumps(about).encode("ascii"), np.uint8)}
+    for name, (images, labels) in splits.items():
+        arrays |= {f"{name}_images": images, f"{name}_labels": labels}
+    with replaced(file) as stream:
+        npz.write(stream, arrays, {})

@@ -32,6 +32,12 @@ def cifar10(root: str | Path, val: int = 5000) -> Splits:
     Raises `MissingFileError` for a missing file, and if only the Python version is there; `DataError`, which names
     the file, if it does not consist of records of 3073 bytes or has a label above 9, and for `val` outside
     1 .. n - 1.
+
+    >>> from pathlib import Path
+    >>> for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
+    ...     records = Path(name).write_bytes(2 * (bytes([3]) + bytes(3072)))  # two black cats each
+    >>> data.cifar10(".", val=2).train[0].shape
+    (8, 32, 32, 3)
     """
     folder = _folder(as_path("cifar10", "root", root))
     sizes = {name: _records(folder / name) for name in (*TRAIN_FILES, TEST_FILE)}

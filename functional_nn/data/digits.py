@@ -17,6 +17,10 @@ def digits(size: int = 32, seed: keys.Key = 0) -> Splits:
     Images uint8 (n, size, size, 1), labels int64 (n,), classes "0" .. "9". The splits hold 70, 15 and 15 percent of
     each class. The grey levels 0 .. 16 become 0 .. 255.
     Raises `ValueError` for a size that is no positive int; `ImportError` without scikit-learn or Pillow.
+
+    >>> digits = data.digits()
+    >>> digits.train[0].shape, digits.val[0].shape, digits.test[0].shape
+    ((1259, 32, 32, 1), (269, 32, 32, 1), (269, 32, 32, 1))
     """
     check_size(size)
     with needs_extra("experiments", "data.digits"):

@@ -1,4 +1,4 @@
-"""Load a directory of any known form: recognize the form by its files."""
+"""Load a directory of any known form, which its files tell, or a file that keeps splits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from functional_nn.arguments import as_path
-from functional_nn.data.cache import cached
+from functional_nn.data.cache import cached, read
 from functional_nn.data.cifar10 import SIZE as CIFAR10_SIZE
 from functional_nn.data.cifar10 import cifar10
 from functional_nn.data.cifar10 import files as cifar10_files
@@ -25,6 +25,7 @@ from functional_nn.errors import DataError, MissingFileError
 
 __all__ = ["fingerprint", "load"]
 
+CACHED = ".npz"  # how the name of a file of `cached` ends
 FEW = 12  # a fingerprint names so many files one by one
 
 
@@ -43,11 +44,16 @@ def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> S
 
     `root` is the string "digits", or a directory with the lists of `image_list`, the files of `idx`, the files of
     `cifar10`, or the folders of `image_folder`. If it has several of these, the first in this order is taken. The
-    splits are those that the source makes by default.
+    splits are those that the source makes by default. A file of `cached` is read too, whatever its source was.
     With `cache`, a file keeps the splits (see `cached`) together with the `fingerprint` of the data.
     Raises `MissingFileError`, which names the forms, if `root` is no directory or has none of these; and the errors
     of the source and of the cache.
+
+    >>> data.load("digits", size=16)
+    <Splits: scikit-learn's digits, with 1259 training, 269 validation and 269 test images of 16x16x1 in 10 classes>
     """
+    if cache is None and (kept := _kept(root)):
+        return _of_size(kept, size)
     form, path = _form(root)
     if cache is None:
         return form.load(path, size)
@@ -59,6 +65,9 @@ def fingerprint(root: str | Path, size: int = 32) -> str:
 
     For image lists, only the lists and classes.txt count: if an image file is replaced, the text does not change.
     Raises as `load` does if there is no data.
+
+    >>> data.fingerprint("digits")
+    "scikit-learn's digits at size 32"
     """
     check_size(size)
     form, path = _form(root)
@@ -75,13 +84,28 @@ def fingerprint(root: str | Path, size: int = 32) -> str:
     return f"{form.name} in {path.resolve()} at size {size}: {listed}"
 
 
+def _kept(root: str | Path) -> Path | None:
+    """Return the path of a file that keeps splits, where `root` is one and no directory."""
+    path = as_path("load", "root", root)
+    return path if root != "digits" and path.suffix == CACHED and path.is_file() else None
+
+
+def _of_size(file: Path, size: int) -> Splits:
+    check_size(size)
+    splits = read(file)
+    height, width, _ = splits.train[0].shape[1:]
+    if (height, width) != (size, size):
+        remedy = f": load it with size={height}" if height == width else ": make it anew with square images"
+        raise DataError(f"{file}: its images are {height}x{width}, not size={size}{remedy}")
+    return splits
+
+
 def _form(root: str | Path) -> tuple[_Form, Path]:
     if root == "digits":
         return DIGITS, Path()
     path = as_path("load", "root", root)
-    accepted = (
-        "".join(f"\n  {form.name}: {form.expects}" for form in FORMS) + '\nor pass "digits" instead of a directory'
-    )
+    forms = "".join(f"\n  {form.name}: {form.expects}" for form in FORMS)
+    accepted = f'{forms}\nor pass "digits", or a file {CACHED} that `cached` wrote, instead of a directory'
     if not path.is_dir():
         raise MissingFileError(f"{path}: there is no such directory, expected one that holds{accepted}")
     for form in FORMS:

@@ -42,6 +42,14 @@ def idx(root: str | Path, size: int | None = 32, val: int = 5000) -> Splits:
     Raises `MissingFileError` for a missing file; `DataError`, which names the file, if it is no IDX file of bytes,
     has another number of dimensions, or holds more or less than its header says; and `DataError` if there are more
     or fewer labels than images, if training and test images differ in size, and for `val` outside 1 .. n - 1.
+
+    >>> from pathlib import Path
+    >>> for name, shape in {"images-idx3": (4, 28, 28), "labels-idx1": (4,)}.items():
+    ...     head = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+    ...     for part in ("train", "t10k"):
+    ...         length = Path(f"{part}-{name}-ubyte").write_bytes(head + bytes(int(np.prod(shape))))
+    >>> data.idx(".", val=1)
+    <Splits: IDX files in ., with 3 training, 1 validation and 4 test images of 32x32x1 in 1 classes>
     """
     if size is not None:
         check_size(size)

@@ -37,6 +37,15 @@ def image_folder(root: str | Path, size: int = 32, val: float = 0.1, test: float
     alone, for splits with different classes, for folders that may be splits or classes (valid beside validation,
     seg_train beside seg_test), for fractions that leave a split or a class without an example, and for an image that
     cannot be used, which it names.
+
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> for name in ("pets/cat/1.png", "pets/cat/2.png", "pets/dog/1.png", "pets/dog/2.png"):
+    ...     Path(name).parent.mkdir(parents=True, exist_ok=True)
+    ...     Image.new("RGB", (50, 40)).save(name)
+    >>> splits = data.image_folder("pets", size=16, val=0.5, test=0.0)
+    >>> splits.classes, splits.train[0].shape, splits.train[1]
+    (('cat', 'dog'), (2, 16, 16, 3), array([0, 1]))
     """
     check_size(size)
     root = as_path("image_folder", "root", root)

@@ -34,6 +34,14 @@ def image_list(root: str | Path, size: int = 32) -> Splits:
     A file classes.txt beside the lists names the classes: see `class_names`. Without it, their numbers are the names.
     Raises `MissingFileError` for a missing list or image and `DataError` for everything else. Both name the list and
     the line: `train.txt:17: ...`. All lines are checked before the first image is decoded.
+
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> Image.new("RGB", (50, 40)).save("a.png")
+    >>> for part in ("train", "val", "test"):
+    ...     length = Path(f"{part}.txt").write_text("a.png 0\\n")
+    >>> data.image_list(".", size=16)
+    <Splits: image lists in ., with 1 training, 1 validation and 1 test images of 16x16x3 in 1 classes>
     """
     check_size(size)
     root = as_path("image_list", "root", root)

@@ -23,6 +23,12 @@ class Splits:
     `classes[label]` is the name of a label. `description` is one sentence about the data.
     Raises `TypeError` for what is no array, for names that are no tuple of strings and for a description that is no
     string; `ValueError` for other dtypes and shapes, for images that differ in size, and for a label without a name.
+
+    >>> images, labels = np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1])
+    >>> part = images, labels
+    >>> splits = data.Splits(part, part, part, classes=("cat", "dog"), description="Four black images")
+    >>> splits, splits.classes[splits.train[1][3]]
+    (<Splits: Four black images>, 'dog')
     """
 
     train: Split
@@ -114,9 +120,8 @@ def by_class(
     train_rows, val_rows, test_rows = (np.sort(np.concatenate(split)) for split in splits)
     for name, fraction, rows in (("val", val, val_rows), ("test", test, test_rows)):
         if fraction > 0 and not len(rows):
-            raise DataError(
-                f"{place}: {name}={fraction} is less than one example of any class: choose a larger {name}="
-            )
+            remedy = f"choose a larger {name}=, or add examples"
+            raise DataError(f"{place}: {name}={fraction} is less than one example of any class: {remedy}")
     return train_rows, val_rows, test_rows
 
 

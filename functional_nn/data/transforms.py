@@ -28,7 +28,12 @@ BLOCK_ENTRIES = 2**18  # of float64, 2 MiB: the copy that the statistics are com
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchTransform(Value):
-    """A transform as a value: `function(x, key) -> x` of a batch (n, ...); where key is None it draws nothing."""
+    """A transform as a value: `function(x, key) -> x` of a batch (n, ...); where key is None it draws nothing.
+
+    >>> brighter = data.BatchTransform(lambda x, key: x + 0.1)
+    >>> brighter(np.zeros((1, 2)))
+    array([[0.1, 0.1]])
+    """
 
     function: Function
 
@@ -37,14 +42,20 @@ class BatchTransform(Value):
         return self.function(x, key)
 
 
-def standardize(train_images: np.ndarray) -> BatchTransform:
+def standardize(train_images: np.ndarray, weights: np.ndarray | None = None) -> BatchTransform:
     """Return the transform that gives each channel of the training set zero mean and unit variance.
 
     train_images: (n, ..., channels), usually uint8 (n, height, width, channels). The mean and the standard deviation
     over all axes but the last are computed in float64, block by block: no float copy of the whole set is made.
     The transform returns float32 for any input; a channel that is constant but for rounding is centred and divided by
-    1. Raises `TypeError` for what is no array of real numbers, `ValueError` for an empty set, for images without a
-    channel axis and for values that are not finite.
+    1. With `weights` (n,), numbers that are not negative, both are those of examples that count for so much.
+    Raises `TypeError` for what is no array of real numbers, `ValueError` for an empty set, for images without a channel
+    axis, and for values that are not finite.
+
+    >>> images = np.array([0, 100, 200, 100], np.uint8).reshape(2, 2, 1, 1)
+    >>> transform = data.standardize(images)
+    >>> transform(images).ravel().round(3)
+    array([-1.414,  0.   ,  1.414,  0.   ], dtype=float32)
     """
     _check_real("standardize", "training images", train_images)
     if train_images.ndim < 2 or train_images.size == 0:
@@ -52,16 +63,18 @@ def standardize(train_images: np.ndarray) -> BatchTransform:
             f"standardize: training images have shape {train_images.shape}, expected (n, ..., channels), n > 0"
         )
     channels = train_images.shape[-1]
-    count = train_images.size // channels
-    mean = _sum_over_channels(train_images, lambda block: block) / count
+    positions = math.prod(train_images.shape[1:-1])
+    count = positions * (len(train_images) if weights is None else _total_weight(weights, len(train_images)))
+    mean = _sum_over_channels(train_images, lambda block: block, weights) / count
     # Around the mean, in a second pass: the difference of two large sums would cancel.
     variance = _sum_over_channels(
-        train_images, lambda block: np.square(block - np.tile(mean, block.shape[1] // channels))
+        train_images, lambda block: np.square(block - np.tile(mean, block.shape[1] // channels)), weights
     )
     std = np.sqrt(variance / count)
     if not np.isfinite(mean).all() or not np.isfinite(std).all():
         raise ValueError("standardize: the training images hold values that are not finite: remove or replace them")
-    rounding = np.finfo(np.float64).eps * np.sqrt(count) * np.abs(mean)  # of a mean of as many equal numbers
+    entries = positions * len(train_images)
+    rounding = np.finfo(np.float64).eps * np.sqrt(entries) * np.abs(mean)  # of a mean of as many equal numbers
     std = np.where(std <= rounding, 0.0, std)
     return standardize_by(tuple(mean.tolist()), tuple(std.tolist()))
 
@@ -78,6 +91,10 @@ def standardize_by(mean: tuple[float, ...], std: tuple[float, ...]) -> BatchTran
 
     It is what `standardize` returns. A standard deviation of zero, that of a constant channel, divides by 1 instead.
     Raises `ValueError` for numbers that do not fit, and where x has another number of channels than `mean`.
+
+    >>> data.standardize_by((100.0,), (50.0,))(np.array([[50], [200]], np.uint8))
+    array([[-1.],
+           [ 2.]], dtype=float32)
     """
     channels = len(mean)
     if len(std) != channels:
@@ -113,6 +130,12 @@ def random_shift(pixels: int) -> BatchTransform:
     All offsets are equally likely; x is (n, height, width, channels) of any dtype, which is kept. What comes in from
     outside is zero in the array as it is given: black before `standardize`, the training set's mean colour after.
     Raises `ValueError` for negative pixels, and when called on images that are not larger than the shift.
+
+    >>> x = np.arange(9).reshape(1, 3, 3, 1)
+    >>> data.random_shift(1)(x, key=0)[0, :, :, 0]
+    array([[3, 4, 5],
+           [6, 7, 8],
+           [0, 0, 0]])
     """
 
     def shifted(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
@@ -135,7 +158,13 @@ def random_shift(pixels: int) -> BatchTransform:
 
 @constructor
 def random_flip() -> BatchTransform:
-    """Return the transform that mirrors each image left to right with probability 1/2; the dtype is kept."""
+    """Return the transform that mirrors each image left to right with probability 1/2; the dtype is kept.
+
+    >>> x = np.arange(4).reshape(2, 1, 2, 1)
+    >>> data.random_flip()(x, key=0)[:, 0, :, 0]
+    array([[0, 1],
+           [3, 2]])
+    """
 
     def flipped(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
         _check_images("random_flip", x)
@@ -160,7 +189,12 @@ def _functions(constructor: str, name: str, value: tuple[Any, ...]) -> tuple[Fun
 
 @constructor(transforms=_functions)
 def chain(*transforms: Function) -> BatchTransform:
-    """Return the transform that applies `transforms` from left to right, each with the key folded by its position."""
+    """Return the transform that applies `transforms` from left to right, each with the key folded by its position.
+
+    >>> transform = data.chain(data.random_flip(), data.random_shift(2), data.standardize_by((0.5,), (0.25,)))
+    >>> transform(np.full((1, 4, 4, 1), 0.5, np.float32)).shape  # without a key nothing is drawn
+    (1, 4, 4, 1)
+    """
 
     def chained(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
         for i, transform in enumerate(transforms):
@@ -170,14 +204,30 @@ def chain(*transforms: Function) -> BatchTransform:
     return BatchTransform(chained)
 
 
-def _sum_over_channels(images: np.ndarray, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Return the sums (channels,) of f over blocks (images, entries of an image) in float64."""
+def _total_weight(weights: np.ndarray, n: int) -> float:
+    array("standardize", "weights", weights)
+    if weights.shape != (n,) or weights.dtype.kind not in "biuf":
+        given = f"{weights.dtype} of shape {weights.shape}"
+        raise ValueError(f"standardize: weights are {given}, expected numbers of shape ({n},), one an image")
+    total = float(weights.sum(dtype=np.float64))
+    if not np.isfinite(total) or total <= 0.0 or (weights < 0).any():
+        raise ValueError("standardize: weights must be finite numbers that are not negative, one of them above 0")
+    return total
+
+
+def _sum_over_channels(
+    images: np.ndarray, f: Callable[[np.ndarray], np.ndarray], weights: np.ndarray | None
+) -> np.ndarray:
+    """Return the sums (channels,) of f over blocks (images, entries of an image) in float64, by weight."""
     entries = images.size // len(images)
     step = max(1, BLOCK_ENTRIES // entries)
     sums = np.zeros(entries)
     for start in range(0, len(images), step):
         block = images[start : start + step]
-        sums += f(block.reshape(len(block), entries).astype(np.float64)).sum(axis=0)
+        terms = f(block.reshape(len(block), entries).astype(np.float64))
+        if weights is not None:
+            terms = terms * weights[start : start + step, np.newaxis]
+        sums += terms.sum(axis=0)
     return np.asarray(sums.reshape(-1, images.shape[-1]).sum(axis=0))
 
 

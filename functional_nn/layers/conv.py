@@ -56,6 +56,15 @@ def conv2d(
     `conv_groups.py`; kh stands for the height with holes, (kh - 1) dilation + 1. The pullback keeps the expanded input,
     kw / stride times the size of x. Raises `ValueError` for a bad argument, for groups that divide the channels or
     filters unevenly, and for an input that is no image or smaller than the kernel.
+
+    >>> layer = layers.conv2d(6, 5, padding=2)
+    >>> layer.output_shape((32, 32, 1))
+    (32, 32, 6)
+    >>> params = layer.init(np.random.default_rng(0), (32, 32, 1))
+    >>> params["w"].shape, params["b"].shape
+    ((5, 5, 1, 6), (6,))
+    >>> layers.conv2d(8, 3, groups=8).init(np.random.default_rng(0), (32, 32, 8))["w"].shape  # depthwise
+    (3, 3, 1, 8)
     """
     is_plain = groups == 1 and dilation == 1
 

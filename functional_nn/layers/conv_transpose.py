@@ -43,6 +43,12 @@ def conv2d_transpose(
     `stride` are ints or (height, width); `padding` is an int or ((top, bottom), (left, right)) and is cut off the
     output. The pullback keeps x. Raises `ValueError` for a bad argument, for an input that is no image, and where
     nothing of the output is left.
+
+    >>> layer = layers.conv2d_transpose(1, 2, stride=2)
+    >>> params = {"w": np.array([1.0, 2.0, 3.0, 4.0]).reshape(2, 2, 1, 1), "b": np.zeros(1)}
+    >>> layer.apply(params, np.array([[[[1.0], [10.0]]]]))[0, :, :, 0]  # each pixel times the kernel
+    array([[ 1.,  2., 10., 20.],
+           [ 3.,  4., 30., 40.]])
     """
     (kh, kw), (sh, sw), ((top, bottom), (left, right)) = as_pair(kernel), as_pair(stride), as_margins(padding)
 

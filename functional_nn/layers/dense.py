@@ -16,6 +16,10 @@ def dense(units: int, w_init: Init = glorot_uniform, b_init: Init = zeros) -> La
 
     Parameters: w (d_in, units), b (units,). Raises `ValueError` where the input is not one vector an example, or
     `units` is not a positive int.
+
+    >>> params = {"w": np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]), "b": np.array([0.5, 0.0])}
+    >>> layers.dense(2).apply(params, np.array([[1.0, 2.0, 3.0]]))
+    array([[4.5, 7. ]])
     """
 
     def init(rng: np.random.Generator, input_shape: Shape) -> Params:

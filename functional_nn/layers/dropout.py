@@ -19,6 +19,12 @@ def dropout(drop_rate: float) -> Layer:
 
     Equal keys drop equal entries, whatever the dtype and the memory order of x. Raises `ValueError` unless
     0 <= drop_rate < 1; its `vjp` raises `TypeError` without a key.
+
+    >>> layer, x = layers.dropout(0.5), np.ones((1, 8))
+    >>> layer.apply({}, x)
+    array([[1., 1., 1., 1., 1., 1., 1., 1.]])
+    >>> layer.vjp({}, x, key=0)[0]
+    array([[2., 2., 2., 0., 0., 0., 0., 0.]])
     """
 
     def apply(params: Params, x: np.ndarray) -> np.ndarray:

@@ -17,6 +17,12 @@ def embedding(entries: int, features: int, w_init: Init = standard_normal) -> La
     Parameters: w (entries, features); a row looked up several times gets the sum of its cotangents. It is a first
     layer: whole numbers have no derivative, so its dx is always None, and `vjp` with wrt_x=True raises `TypeError`.
     Raises `ValueError` for a bad argument and for a number outside.
+
+    >>> params = {"w": np.array([[0.0, 0.0], [1.0, 10.0], [2.0, 20.0]])}
+    >>> layers.embedding(3, 2).apply(params, np.array([[2, 1, 1]]))
+    array([[[ 2., 20.],
+            [ 1., 10.],
+            [ 1., 10.]]])
     """
 
     def init(rng: np.random.Generator, input_shape: Shape) -> Params:

@@ -31,6 +31,11 @@ def layer_norm(epsilon: float = 1e-5) -> Layer:
     """Return the layer that normalizes each vector of channels, x (n, ..., c) -> y of the same shape.
 
     Parameters: w (c,), of ones, and b (c,), of zeros. Raises `ValueError` for an epsilon that is not above 0.
+
+    >>> params = {"w": np.ones(3), "b": np.zeros(3)}
+    >>> layers.layer_norm().apply(params, np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])).round(3)
+    array([[-1.225,  0.   ,  1.225],
+           [-1.225,  0.   ,  1.225]])
     """
 
     def vjp(params: Params, x: np.ndarray, *, key: object = None, wrt_x: bool = True) -> tuple[np.ndarray, Pullback]:
@@ -46,6 +51,10 @@ def group_norm(groups: int, epsilon: float = 1e-5) -> Layer:
 
     Group i holds the channels i c / groups up to (i + 1) c / groups. Parameters: w (c,), of ones, and b (c,), of zeros.
     Raises `ValueError` for a bad argument, and where `groups` does not divide the channels.
+
+    >>> params = {"w": np.ones(4), "b": np.zeros(4)}
+    >>> layers.group_norm(2).apply(params, np.array([[1.0, 3.0, 10.0, 30.0]])).round(3)  # pairs of channels
+    array([[-1.,  1., -1.,  1.]])
     """
 
     def check_groups(input_shape: Shape) -> None:
@@ -68,6 +77,14 @@ def batch_norm(epsilon: float = 1e-5) -> Layer:
     `fnn.statistics(model, params, x)` computes them from the training data. `vjp` refuses them, so that they are never
     trained; where `fnn.bind` fixes them, `vjp` normalizes by them instead of by the batch. Raises `ValueError` for an
     epsilon that is not above 0.
+
+    >>> layer, params, x = layers.batch_norm(), {"w": np.ones(1), "b": np.zeros(1)}, np.array([[1.0], [3.0]])
+    >>> layer.vjp(params, x)[0].round(3)  # training: by the mean 2 and the variance 1 of this batch
+    array([[-1.],
+           [ 1.]])
+    >>> known = fnn.statistics(layer, params, x)
+    >>> layer.apply(known, np.array([[2.0]]))  # inference: by those of the training data
+    array([[0.]])
     """
 
     def apply(params: Params, x: np.ndarray) -> np.ndarray:

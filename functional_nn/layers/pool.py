@@ -31,6 +31,13 @@ def max_pool(window: Pair, stride: Pair | None = None) -> Layer:
     `window` and `stride` are ints or (height, width); the stride is the window where it is None. The pullback keeps the
     winners' positions. Raises `ValueError` for a bad argument, and for an input that is no image or smaller than the
     window.
+
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> layers.max_pool(2).apply({}, x)[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    >>> layers.max_pool((1, 3), stride=1).output_shape((4, 4, 1))
+    (4, 2, 1)
     """
     (kh, kw), (sh, sw) = as_pair(window), as_pair(window if stride is None else stride)
 
@@ -44,7 +51,13 @@ def max_pool(window: Pair, stride: Pair | None = None) -> Layer:
 
 @constructor(window=pair, stride=optional(pair))
 def avg_pool(window: Pair, stride: Pair | None = None) -> Layer:
-    """Return the layer of each window's mean; shapes, arguments and errors are those of `max_pool`."""
+    """Return the layer of each window's mean; shapes, arguments and errors are those of `max_pool`.
+
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> layers.avg_pool(2).apply({}, x)[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
     (kh, kw), (sh, sw) = as_pair(window), as_pair(window if stride is None else stride)
 
     def forward(x: np.ndarray, wrt_x: bool) -> tuple[np.ndarray, Cotangent]:
@@ -60,6 +73,9 @@ def global_avg_pool() -> Layer:
     """Return the layer of each channel's mean, images (n, h, w, c) -> (n, c) (Lin et al. 2014, section 3.2).
 
     Raises `ValueError` for an input that is no image, or one without a pixel.
+
+    >>> layers.global_avg_pool().apply({}, np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[3., 4.]])
     """
 
     def output_shape(input_shape: Shape) -> Shape:

@@ -16,7 +16,12 @@ from functional_nn.value import constructor
 
 @constructor
 def flatten() -> Layer:
-    """Return the layer x (n, ...) -> y (n, features), the entries of each example in row-major order."""
+    """Return the layer x (n, ...) -> y (n, features), the entries of each example in row-major order.
+
+    >>> layers.flatten().apply({}, np.arange(8.0).reshape(2, 2, 2))
+    array([[0., 1., 2., 3.],
+           [4., 5., 6., 7.]])
+    """
 
     def output_shape(input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
@@ -36,6 +41,9 @@ def reshape(shape: Shape) -> Layer:
     """Return the layer x (n, ...) -> y (n, *shape), the entries of each example in row-major order.
 
     Raises `ValueError` for a shape that is no tuple of whole numbers, and where it holds another number of entries.
+
+    >>> layers.reshape((4, 4, 2)).output_shape((32,))
+    (4, 4, 2)
     """
 
     def output_shape(input_shape: Shape) -> Shape:
@@ -52,6 +60,10 @@ def zero_pad(padding: Padding) -> Layer:
     """Return the layer that puts margins of zeros around images, (n, h, w, c) -> (n, top + h + bottom, ..., c).
 
     `padding` is an int or ((top, bottom), (left, right)), none of them negative (`ValueError` otherwise).
+
+    >>> layers.zero_pad(((0, 1), (2, 0))).apply({}, np.ones((1, 1, 2, 1)))[0, :, :, 0]
+    array([[0., 0., 1., 1.],
+           [0., 0., 0., 0.]])
     """
     (top, bottom), (left, right) = as_margins(padding)
 

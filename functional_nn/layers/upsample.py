@@ -23,6 +23,10 @@ def upsample(factor: Pair) -> Layer:
     `factor` is an int or (height, width). Output pixel (i, j) is input pixel (i // fh, j // fw); the pullback sums the
     cotangents of each block of fh x fw pixels. Raises `ValueError` for a factor below 1, and for an input that is no
     image.
+
+    >>> layers.upsample((1, 2)).apply({}, np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1))[0, :, :, 0]
+    array([[1., 1., 2., 2.],
+           [3., 3., 4., 4.]])
     """
     fh, fw = as_pair(factor)
 

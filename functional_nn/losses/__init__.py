@@ -11,6 +11,7 @@ from functional_nn.losses.classification import (
     softmax_cross_entropy,
 )
 from functional_nn.losses.regression import huber, mean_squared_error
+from functional_nn.losses.weights import weighted, weighted_targets
 
 __all__ = [
     "Loss",
@@ -23,4 +24,6 @@ __all__ = [
     "sigmoid_cross_entropy",
     "softmax",
     "softmax_cross_entropy",
+    "weighted",
+    "weighted_targets",
 ]

@@ -16,7 +16,11 @@ from functional_nn.value import constant, constructor
 
 @constant
 def mean_squared_error() -> Loss:
-    """The mean of (y - t)^2 over all outputs of all examples; the derivative is 2 (y - t) over their number."""
+    """The mean of (y - t)^2 over all outputs of all examples; the derivative is 2 (y - t) over their number.
+
+    >>> losses.mean_squared_error.apply(np.array([[1.0], [5.0]]), np.array([[0.0], [2.0]]))  # (1 + 9) / 2
+    5.0
+    """
 
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:
         with np.errstate(over="ignore"):
@@ -27,7 +31,11 @@ def mean_squared_error() -> Loss:
 
         return float(np.square(error, dtype=np.float64).mean()), pullback
 
-    return Loss("mean_squared_error", vjp=vjp)
+    def each(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        error = np.subtract(outputs, as_rows("mean_squared_error", outputs, targets), dtype=np.float64)
+        return np.asarray(np.square(error).reshape(len(error), -1).mean(axis=1))
+
+    return Loss("mean_squared_error", vjp=vjp, each=each)
 
 
 @constructor(delta=positive)
@@ -35,6 +43,9 @@ def huber(delta: float = 1.0) -> Loss:
     """Return the Huber loss, quadratic up to an error of `delta` and linear beyond.
 
     Raises `ValueError` for a delta that is not above 0.
+
+    >>> losses.huber(delta=1.0).apply(np.array([[1.0], [5.0]]), np.array([[0.0], [2.0]]))  # (0.5 + 2.5) / 2
+    1.5
     """
 
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:

@@ -20,6 +20,10 @@ def two_layer_perceptron(
     """Return flatten -> hidden -> activation -> output, for vectors (n, d) or images (n, h, w, c).
 
     Parameters: hidden, output. `w_init` is He's for ReLU and SiLU, else Glorot's, where not given.
+
+    >>> model = models.two_layer_perceptron(hidden=64, classes=10)
+    >>> tree.size(model.init(np.random.default_rng(0), (8, 8, 1)))  # 64 * 64 + 64 + 64 * 10 + 10
+    4810
     """
     w_init = w_init or _init_for(activation)
     parts = {
@@ -37,6 +41,11 @@ def lenet5(classes: int = 10, activation: Layer = layers.sigmoid, w_init: Init |
 
     c1 5x5, 6 -> s2 max 2 -> c3 5x5, 16 -> s4 max 2 -> f5 120 -> f6 84 -> f7 classes; the activation stands after
     every convolution and dense layer but the last. Parameters: c1, c3, f5, f6, f7.
+
+    >>> model = models.lenet5(classes=10, activation=layers.relu)
+    >>> params = model.init(np.random.default_rng(0), (32, 32, 1))
+    >>> tree.size(params), model.apply(params, np.zeros((5, 32, 32, 1), np.float32)).shape
+    (61706, (5, 10))
     """
     w_init = w_init or _init_for(activation)
     parts = {
@@ -62,6 +71,10 @@ def improved_lenet5(classes: int = 50, activation: Layer = layers.silu, w_init: 
 
     c1 3x3, 6 -> s2 max 2 -> c3 3x3, 16 -> pad -> s4 max 2 -> pad -> c5 3x3, 6 -> f6 120 -> f7 84 -> f8 classes;
     each pad adds one row below and one column to the right. Parameters: c1, c3, c5, f6, f7, f8.
+
+    >>> model = models.improved_lenet5(classes=50)
+    >>> tree.size(model.init(np.random.default_rng(0), (32, 32, 3)))
+    42372
     """
     w_init = w_init or _init_for(activation)
     below_and_right = ((0, 1), (0, 1))

@@ -20,6 +20,24 @@ def small_resnet(classes: int = 10, width: int = 32) -> Layer:
     stem (conv 3x3, width; max 2; norm; SiLU) -> block of width -> block of 2 width, which halves height and width ->
     block of 2 width -> mean over positions -> dense. A block is conv 3x3, norm, SiLU, conv 3x3, norm, added to its
     input (through a 1x1 convolution where the shape changes), then SiLU. `width` is a multiple of 8, the groups.
+
+    >>> fnn.summary(models.small_resnet(classes=10, width=8), (32, 32, 3), depth=1)
+    path    layer                                      output       parameters  multiply-adds  bytes kept
+    -----------------------------------------------------------------------------------------------------
+    stem    conv2d(8, 3, padding=1, w_init=he_normal)  (32, 32, 8)         224        221,184      39,168
+    s0      max_pool(2)                                (16, 16, 8)           0              0       6,144
+    n0      group_norm(8)                              (16, 16, 8)          16              0       8,256
+    a0      silu                                       (16, 16, 8)           0              0      16,384
+    block1  residual                                   (16, 16, 8)       1,200        294,912      88,192
+    a1      silu                                       (16, 16, 8)           0              0      16,384
+    block2  residual                                   (8, 8, 16)        3,696        229,376      49,856
+    a2      silu                                       (8, 8, 16)            0              0       8,192
+    block3  residual                                   (8, 8, 16)        4,704        294,912      47,296
+    a3      silu                                       (8, 8, 16)            0              0       8,192
+    mean    global_avg_pool()                          (16,)                 0              0           0
+    output  dense(10)                                  (10,)               170            160          64
+    -----------------------------------------------------------------------------------------------------
+            small_resnet                                                10,010      1,040,544     288,128
     """
     if width % GROUPS:
         raise ValueError(f"small_resnet: width is {width!r}, expected a multiple of {GROUPS}: the norm's groups")

@@ -6,7 +6,6 @@ from functional_nn.optim.transforms import (
     Transform,
     add_decayed_weights,
     apply_updates,
-    chain,
     clip_by_global_norm,
     scale_by_adagrad,
     scale_by_adam,
@@ -14,7 +13,7 @@ from functional_nn.optim.transforms import (
     scale_by_rms,
     trace,
 )
-from functional_nn.optim.wrappers import accumulate, masked, parameter_average
+from functional_nn.optim.wrappers import accumulate, chain, masked, parameter_average
 
 __all__ = [
     "Schedule",

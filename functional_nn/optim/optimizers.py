@@ -7,7 +7,6 @@ from functional_nn.optim.schedules import Schedule
 from functional_nn.optim.transforms import (
     Transform,
     add_decayed_weights,
-    chain,
     rate_or_schedule,
     scale_by_adagrad,
     scale_by_adam,
@@ -15,6 +14,7 @@ from functional_nn.optim.transforms import (
     scale_by_rms,
     trace,
 )
+from functional_nn.optim.wrappers import chain
 from functional_nn.value import constructor
 
 __all__ = ["adagrad", "adam", "rmsprop", "sgd"]
@@ -28,6 +28,12 @@ def sgd(
 
     With `nesterov`, g + momentum v stands in place of v (Sutskever et al. 2013). Raises `ValueError` for a momentum
     outside [0, 1), or a negative rate or decay.
+
+    >>> optimizer = optim.sgd(0.1, momentum=0.9)
+    >>> params, grads = {"w": np.array([1.0])}, {"w": np.array([2.0])}
+    >>> updates, state = optimizer.update(grads, optimizer.init(params), params)
+    >>> optim.apply_updates(params, updates)
+    {'w': array([0.8])}
     """
     if nesterov and momentum == 0.0:
         raise ValueError("sgd: nesterov=True needs a momentum above 0, got 0.0")
@@ -46,6 +52,12 @@ def adam(
     """Return Adam (Kingma and Ba 2015), with `weight_decay` AdamW (Loshchilov and Hutter 2019, algorithm 2).
 
     p <- p - learning_rate (m^ / (sqrt(v^) + eps) + weight_decay p). Raises `ValueError` for b1 or b2 outside [0, 1).
+
+    >>> optimizer = optim.adam(0.1)
+    >>> params, grads = {"w": np.array([1.0])}, {"w": np.array([2.0])}
+    >>> updates, state = optimizer.update(grads, optimizer.init(params), params)
+    >>> optim.apply_updates(params, updates)["w"].round(6)  # the first step is of the rate's size
+    array([0.9])
     """
     return _descent([scale_by_adam(b1, b2, eps)], learning_rate, weight_decay)
 
@@ -61,6 +73,12 @@ def rmsprop(
     """Return RMSProp (Tieleman and Hinton 2012): u <- momentum u + g / (sqrt(v) + eps), v the average of g^2.
 
     p <- p - learning_rate (u + weight_decay p). Raises `ValueError` for a decay or momentum outside [0, 1).
+
+    >>> optimizer = optim.rmsprop(0.01, decay=0.99)
+    >>> params, grads = {"w": np.array([1.0])}, {"w": np.array([2.0])}
+    >>> updates, state = optimizer.update(grads, optimizer.init(params), params)
+    >>> optim.apply_updates(params, updates)["w"].round(6)  # 1 - 0.01 * 2 / sqrt(0.01 * 4)
+    array([0.9])
     """
     first = [scale_by_rms(decay, eps), *([trace(momentum)] if momentum else [])]
     return _descent(first, learning_rate, weight_decay)
@@ -71,6 +89,12 @@ def adagrad(learning_rate: float | Schedule, eps: float = 1e-10, weight_decay: f
     """Return AdaGrad (Duchi et al. 2011), s the sum of g^2 so far.
 
     p <- p - learning_rate (g / (sqrt(s) + eps) + weight_decay p).
+
+    >>> optimizer = optim.adagrad(0.1)
+    >>> params, grads = {"w": np.array([1.0])}, {"w": np.array([2.0])}
+    >>> updates, state = optimizer.update(grads, optimizer.init(params), params)
+    >>> optim.apply_updates(params, updates)["w"].round(6)  # 1 - 0.1 * 2 / sqrt(4)
+    array([0.9])
     """
     return _descent([scale_by_adagrad(eps)], learning_rate, weight_decay)
 

@@ -36,6 +36,10 @@ def step_decay(rate: float, every: int, factor: float = 0.1) -> ScheduleValue:
     """rate * factor ** (step // every): the rate falls by `factor` after every `every` updates.
 
     Raises `ValueError` for a negative rate or factor, or an `every` below 1.
+
+    >>> schedule = optim.step_decay(0.5, every=10, factor=0.5)
+    >>> [schedule(step) for step in (0, 9, 10, 20)]
+    [0.5, 0.5, 0.25, 0.125]
     """
     return ScheduleValue(lambda step: rate * factor ** (step // every))
 
@@ -47,6 +51,10 @@ def cosine(rate: float, steps: int, warmup: int = 0, final: float = 0.0) -> Sche
     rate * (step + 1) / warmup, then final + (rate - final) (1 + cos(pi t)) / 2, t from 0 to 1 and 1 from then on
     (Loshchilov and Hutter 2017, eq. 5, without restarts; Goyal et al. 2017 for the warm-up).
     Raises `ValueError` for a negative rate, or a warm-up that is not shorter than the whole.
+
+    >>> schedule = optim.cosine(1.0, steps=10, warmup=2)
+    >>> [round(schedule(step), 3) for step in (0, 1, 2, 6, 10, 11)]
+    [0.5, 1.0, 1.0, 0.5, 0.0, 0.0]
     """
     if warmup >= steps:
         raise ValueError(f"cosine: warmup is {warmup}, expected fewer than the {steps} steps")
@@ -64,6 +72,10 @@ def exponential(rate: float, factor: float, every: int = 1) -> ScheduleValue:
     """rate * factor ** (step / every): smooth, falling by `factor` over every `every` updates.
 
     Raises `ValueError` for a negative rate, a factor that is not above 0, or an `every` below 1.
+
+    >>> schedule = optim.exponential(1.0, factor=0.25, every=2)
+    >>> [schedule(step) for step in (0, 1, 2, 4)]
+    [1.0, 0.5, 0.25, 0.0625]
     """
     return ScheduleValue(lambda step: rate * factor ** (step / every))
 
@@ -90,6 +102,10 @@ def piecewise(rates: tuple[float, ...], boundaries: tuple[int, ...]) -> Schedule
     """rates[i] from boundaries[i - 1] up to but without boundaries[i]: one more rate than boundaries.
 
     Raises `ValueError` for negative rates, boundaries that do not rise, or numbers of them that do not fit.
+
+    >>> schedule = optim.piecewise(rates=(0.1, 0.01), boundaries=(100,))
+    >>> schedule(99), schedule(100)
+    (0.1, 0.01)
     """
     if len(rates) != len(boundaries) + 1:
         raise ValueError(f"piecewise: {len(rates)} rates and {len(boundaries)} boundaries, expected one more rate")
@@ -115,6 +131,10 @@ def one_cycle(rate: float, steps: int, warmup: float = 0.3, start: float = 25.0,
     The last of the `steps` updates has rate / start / final (Smith and Topin 2018, section 3, with cosines for its
     lines; the settings are those that the field uses). Momentum is not cycled.
     Raises `ValueError` for a negative rate, fewer than 2 steps, or a warm-up outside (0, 1).
+
+    >>> schedule = optim.one_cycle(1.0, steps=101, warmup=0.2, start=25.0, final=1e4)
+    >>> [round(schedule(step), 6) for step in (0, 10, 20, 60, 100)]
+    [0.04, 0.551394, 0.999758, 0.492226, 4e-06]
     """
     if warmup == 0.0:
         raise ValueError("one_cycle: warmup is 0, the share of the steps in which the rate rises: expected above 0")

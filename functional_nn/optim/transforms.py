@@ -22,7 +22,6 @@ __all__ = [
     "Transform",
     "add_decayed_weights",
     "apply_updates",
-    "chain",
     "clip_by_global_norm",
     "scale_by_adagrad",
     "scale_by_adam",
@@ -41,6 +40,10 @@ class Transform(Value):
 
     - `init(params) -> state`.
     - `update(grads, state, params) -> (updates, state)`, all trees like `params`.
+
+    >>> sign = optim.Transform(lambda params: (), lambda grads, state, params: (tree.map(np.sign, grads), state))
+    >>> sign.update({"w": np.array([3.0, -4.0])}, (), None)
+    ({'w': array([ 1., -1.])}, ())
     """
 
     init: Callable[[Tree], State]
@@ -68,7 +71,11 @@ class EmptyState(NamedTuple):
 
 
 def apply_updates(params: Tree, updates: Tree) -> Tree:
-    """Return the new tree params + updates; raises `TypeError` naming the path where the trees differ."""
+    """Return the new tree params + updates; raises `TypeError` naming the path where the trees differ.
+
+    >>> optim.apply_updates({"w": np.array([1.0])}, {"w": np.array([-0.25])})
+    {'w': array([0.75])}
+    """
     return tree.map_arrays(np.add, params, updates)
 
 
@@ -80,7 +87,13 @@ class TraceState(NamedTuple):
 
 @constructor(decay=fraction, nesterov=flag)
 def trace(decay: float, nesterov: bool = False) -> Transform:
-    """Return v <- decay v + g, updates v, or g + decay v with `nesterov` (Sutskever et al. 2013, section 2)."""
+    """Return v <- decay v + g, updates v, or g + decay v with `nesterov` (Sutskever et al. 2013, section 2).
+
+    >>> transform = optim.trace(0.9, nesterov=True)
+    >>> grads, params = {"w": np.array([3.0, 4.0])}, {"w": np.array([10.0, 20.0])}
+    >>> transform.update(grads, transform.init(params), params)[0]
+    {'w': array([5.7, 7.6])}
+    """
 
     def init(params: Tree) -> TraceState:
         return TraceState(tree.zeros_like(params))
@@ -104,7 +117,13 @@ class AdamState(NamedTuple):
 
 @constructor(b1=fraction, b2=fraction, eps=positive)
 def scale_by_adam(b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Transform:
-    """Return updates m^ / (sqrt(v^) + eps), with the bias-corrected averages (Kingma and Ba 2015, algorithm 1)."""
+    """Return updates m^ / (sqrt(v^) + eps), with the bias-corrected averages (Kingma and Ba 2015, algorithm 1).
+
+    >>> transform = optim.scale_by_adam()
+    >>> grads, params = {"w": np.array([3.0, 4.0])}, {"w": np.array([10.0, 20.0])}
+    >>> transform.update(grads, transform.init(params), params)[0]["w"].round(6)
+    array([1., 1.])
+    """
 
     def init(params: Tree) -> AdamState:
         return AdamState(0, tree.zeros_like(params), tree.zeros_like(params))
@@ -139,7 +158,13 @@ def _squares_init(params: Tree) -> SquaresState:
 
 @constructor(decay=fraction, eps=positive)
 def scale_by_rms(decay: float = 0.99, eps: float = 1e-8) -> Transform:
-    """Return updates g / (sqrt(v) + eps), v <- decay v + (1 - decay) g^2 (Tieleman and Hinton 2012, lecture 6e)."""
+    """Return updates g / (sqrt(v) + eps), v <- decay v + (1 - decay) g^2 (Tieleman and Hinton 2012, lecture 6e).
+
+    >>> transform = optim.scale_by_rms(decay=0.75)
+    >>> grads, params = {"w": np.array([3.0, 4.0])}, {"w": np.array([10.0, 20.0])}
+    >>> transform.update(grads, transform.init(params), params)[0]["w"].round(6)
+    array([2., 2.])
+    """
 
     def update(grads: Tree, state: SquaresState, params: Tree) -> tuple[Tree, SquaresState]:
         expect_state("scale_by_rms", state, SquaresState)
@@ -151,7 +176,13 @@ def scale_by_rms(decay: float = 0.99, eps: float = 1e-8) -> Transform:
 
 @constructor(eps=positive)
 def scale_by_adagrad(eps: float = 1e-10) -> Transform:
-    """Return updates g / (sqrt(s) + eps), s <- s + g^2 (Duchi et al. 2011, section 1.1, the diagonal form)."""
+    """Return updates g / (sqrt(s) + eps), s <- s + g^2 (Duchi et al. 2011, section 1.1, the diagonal form).
+
+    >>> transform = optim.scale_by_adagrad()
+    >>> grads, params = {"w": np.array([3.0, 4.0])}, {"w": np.array([10.0, 20.0])}
+    >>> transform.update(grads, transform.init(params), params)[0]["w"].round(6)
+    array([1., 1.])
+    """
 
     def update(grads: Tree, state: SquaresState, params: Tree) -> tuple[Tree, SquaresState]:
         expect_state("scale_by_adagrad", state, SquaresState)
@@ -163,7 +194,13 @@ def scale_by_adagrad(eps: float = 1e-10) -> Transform:
 
 @constructor(rate=not_negative)
 def add_decayed_weights(rate: float) -> Transform:
-    """Return updates u + rate p; before the learning rate this is decoupled decay (Loshchilov and Hutter 2019)."""
+    """Return updates u + rate p; before the learning rate this is decoupled decay (Loshchilov and Hutter 2019).
+
+    >>> transform = optim.add_decayed_weights(0.1)
+    >>> grads, params = {"w": np.array([3.0, 4.0])}, {"w": np.array([10.0, 20.0])}
+    >>> transform.update(grads, transform.init(params), params)[0]
+    {'w': array([4., 6.])}
+    """
 
     def update(grads: Tree, state: EmptyState, params: Tree) -> tuple[Tree, EmptyState]:
         return tree.map_arrays(lambda p, g: times_plus(rate, p, g), params, grads), state
@@ -176,6 +213,11 @@ def clip_by_global_norm(limit: float) -> Transform:
     """Return g min(1, limit / |g|), |g| the norm of the whole tree (Pascanu et al. 2013, algorithm 1).
 
     The norm is computed in float64. Gradients whose norm is not finite pass as they are: `fit` names them.
+
+    >>> transform = optim.clip_by_global_norm(1.0)
+    >>> grads, params = {"w": np.array([3.0, 4.0])}, {"w": np.array([10.0, 20.0])}
+    >>> transform.update(grads, transform.init(params), params)[0]
+    {'w': array([0.6, 0.8])}
     """
 
     def update(grads: Tree, state: EmptyState, params: Tree) -> tuple[Tree, EmptyState]:
@@ -185,6 +227,15 @@ def clip_by_global_norm(limit: float) -> Transform:
         return tree.map_arrays(lambda g: (limit / norm) * g, grads), state
 
     return _stateless("clip_by_global_norm", update)
+
+
+def _rate_at(schedule: Schedule, step: int) -> float:
+    """Return the schedule's rate; one that is not finite shows in the parameters, and `fit` keeps what was before."""
+    rate = schedule(step)
+    if not isinstance(rate, int | float | np.integer | np.floating) or rate < 0.0:
+        expected = "expected a number that is not negative"
+        raise ValueError(f"scale_by_learning_rate: the schedule's rate at step {step} is {rate!r}, {expected}")
+    return float(rate)
 
 
 class ScheduleState(NamedTuple):
@@ -200,7 +251,13 @@ def rate_or_schedule(constructor: str, name: str, value: Any) -> float | Schedul
 
 @constructor(rate=rate_or_schedule)
 def scale_by_learning_rate(rate: float | Schedule) -> Transform:
-    """Return updates -rate u; a schedule is called with the number of updates before this one."""
+    """Return updates -rate u; a schedule is called with the number of updates before this one.
+
+    >>> transform = optim.scale_by_learning_rate(0.5)
+    >>> grads, params = {"w": np.array([3.0, 4.0])}, {"w": np.array([10.0, 20.0])}
+    >>> transform.update(grads, transform.init(params), params)[0]
+    {'w': array([-1.5, -2. ])}
+    """
     if not callable(rate):
         return _stateless(
             "scale_by_learning_rate",
@@ -212,36 +269,8 @@ def scale_by_learning_rate(rate: float | Schedule) -> Transform:
 
     def update(grads: Tree, state: ScheduleState, params: Tree) -> tuple[Tree, ScheduleState]:
         expect_state("scale_by_learning_rate", state, ScheduleState)
-        step, schedule = state.step, "the schedule's rate at step"
-        now = not_negative("scale_by_learning_rate", f"{schedule} {step}", rate(step))
-        return tree.map_arrays(lambda g: -now * g, grads), ScheduleState(step + 1)
-
-    return Transform(init, update)
-
-
-def _transformations(constructor: str, name: str, value: tuple[Any, ...]) -> tuple[Transform, ...]:
-    return tuple(transformation(constructor, f"{name}[{i}]", item) for i, item in enumerate(value))
-
-
-@constructor(transforms=_transformations)
-def chain(*transforms: Transform) -> Transform:
-    """Return the transformation that applies these in order; its state is the tuple of theirs."""
-
-    def init(params: Tree) -> tuple[State, ...]:
-        return tuple(transform.init(params) for transform in transforms)
-
-    def update(grads: Tree, state: tuple[State, ...], params: Tree) -> tuple[Tree, tuple[State, ...]]:
-        if type(state) is not tuple or len(state) != len(transforms):
-            number = f"a tuple of {len(state)}" if type(state) is tuple else f"a {type(state).__name__}"
-            raise ValueError(
-                f"chain: the state is {number}, expected a tuple of {len(transforms)}, one for each transformation: "
-                "pass the state that this optimizer's init or update returned"
-            )
-        states = []
-        for transform, old in zip(transforms, state, strict=True):
-            grads, new = transform.update(grads, old, params)
-            states.append(new)
-        return grads, tuple(states)
+        now = _rate_at(rate, state.step)
+        return tree.map_arrays(lambda g: -now * g, grads), ScheduleState(state.step + 1)
 
     return Transform(init, update)
 

@@ -1,4 +1,4 @@
-"""Transformations around others: some of the leaves, several gradients at once, and averages of the parameters."""
+"""Transformations around others: chains, some of the leaves, several gradients at once, and averages of parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,38 @@ from functional_nn.arguments import count, fraction
 from functional_nn.optim.transforms import State, Transform, Tree, expect_state, times_plus, transformation
 from functional_nn.value import constructor
 
-__all__ = ["accumulate", "masked", "parameter_average"]
+__all__ = ["accumulate", "chain", "masked", "parameter_average"]
+
+
+def _transformations(constructor: str, name: str, value: tuple[Any, ...]) -> tuple[Transform, ...]:
+    return tuple(transformation(constructor, f"{name}[{i}]", item) for i, item in enumerate(value))
+
+
+@constructor(transforms=_transformations)
+def chain(*transforms: Transform) -> Transform:
+    """Return the transformation that applies these in order; its state is the tuple of theirs.
+
+    >>> optim.chain(optim.clip_by_global_norm(1.0), optim.sgd(0.1))
+    chain(clip_by_global_norm(1.0), sgd(0.1))
+    """
+
+    def init(params: Tree) -> tuple[State, ...]:
+        return tuple(transform.init(params) for transform in transforms)
+
+    def update(grads: Tree, state: tuple[State, ...], params: Tree) -> tuple[Tree, tuple[State, ...]]:
+        if type(state) is not tuple or len(state) != len(transforms):
+            number = f"a tuple of {len(state)}" if type(state) is tuple else f"a {type(state).__name__}"
+            raise ValueError(
+                f"chain: the state is {number}, expected a tuple of {len(transforms)}, one for each transformation: "
+                "pass the state that this optimizer's init or update returned"
+            )
+        states = []
+        for transform, old in zip(transforms, state, strict=True):
+            grads, new = transform.update(grads, old, params)
+            states.append(new)
+        return grads, tuple(states)
+
+    return Transform(init, update)
 
 
 def _patterns(constructor: str, name: str, value: Any) -> tuple[str, ...]:
@@ -28,6 +59,11 @@ def masked(transform: Transform, paths: str | tuple[str, ...]) -> Transform:
 
     `paths` are one or several patterns as a shell's: "*.w" are all weights, "c1.*" is the part c1; no decay on biases
     is `masked(add_decayed_weights(1e-4), "*.w")`. `init` raises `ValueError` for a pattern that matches nothing.
+
+    >>> transform = optim.masked(optim.add_decayed_weights(0.1), "*.w")
+    >>> grads, params = ({"c1": {"w": np.ones(1), "b": np.ones(1)}} for _ in range(2))
+    >>> transform.update(grads, transform.init(params), params)[0]
+    {'c1': {'b': array([1.]), 'w': array([1.1])}}
     """
 
     def matching(params: Tree) -> dict[str, Any]:
@@ -62,6 +98,13 @@ def accumulate(transform: Transform, steps: int) -> Transform:
 
     So `steps` batches train as one that is `steps` times as large. Schedules within count the updates that are made.
     Raises `ValueError` for steps below 1.
+
+    >>> transform = optim.accumulate(optim.sgd(1.0), steps=2)
+    >>> params = {"w": np.array([0.0])}
+    >>> first, state = transform.update({"w": np.array([1.0])}, transform.init(params), params)
+    >>> second, state = transform.update({"w": np.array([3.0])}, state, params)
+    >>> first["w"], second["w"]
+    (array([0.]), array([-2.]))
     """
 
     def init(params: Tree) -> AccumulateState:
@@ -92,6 +135,12 @@ def parameter_average(decay: float) -> Transform:
     It stands last in a chain, so that p are the parameters after the update; a begins as the first ones. The average
     is `result.state[-1].average` (Polyak and Juditsky 1992; Tarvainen and Valpola 2017, eq. 2).
     Raises `ValueError` for a decay outside [0, 1).
+
+    >>> transform = optim.chain(optim.sgd(1.0), optim.parameter_average(0.5))
+    >>> params = {"w": np.array([0.0])}
+    >>> updates, state = transform.update({"w": np.array([-4.0])}, transform.init(params), params)
+    >>> optim.apply_updates(params, updates), state[-1].average
+    ({'w': array([4.])}, {'w': array([2.])})
     """
 
     def init(params: Tree) -> AverageState:

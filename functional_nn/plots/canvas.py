@@ -26,7 +26,6 @@ __all__ = [
     "inches_of",
     "rcParams",
     "shades",
-    "short_names",
     "text_on",
     "unit_range",
 ]
@@ -147,10 +146,3 @@ def _luminance(colour: Any) -> float:
     rgb = np.array(to_rgba(colour)[:3])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))
-
-
-def short_names(names: Sequence[str], longest: int) -> list[str]:
-    """Return the names up to the first comma where they stay different, cut to so many letters."""
-    first = [name.split(",")[0].strip() for name in names]
-    kept = first if len(set(first)) == len(names) else names
-    return [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in kept]

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from functional_nn.arguments import count
-from functional_nn.loss import Loss
-from functional_nn.plots.answers import (
+from functional_nn.answers import (
     answers,
     confident_mistakes,
     counts_of,
     frequent_confusions,
     images_of,
+    short_names,
 )
+from functional_nn.arguments import count
+from functional_nn.loss import Loss
 from functional_nn.plots.canvas import (
     LETTER_INCHES,
     Axes,
@@ -25,7 +26,6 @@ from functional_nn.plots.canvas import (
     inches_of,
     rcParams,
     shades,
-    short_names,
     text_on,
 )
 
@@ -57,7 +57,10 @@ def confusion(
     that rare confusions show. Raises `ValueError` for shapes, labels and names that do not fit, `TypeError` for what is
     no array.
 
-        plots.confusion(labels, fnn.predict(model, params, images), splits.classes)
+    >>> from functional_nn import plots
+    >>> axes = plots.confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), ["cat", "dog"])
+    >>> axes.get_title(), [label.get_text() for label in axes.get_yticklabels()]
+    ('66.7% of 3 examples are right', ['cat   50%', 'dog  100%'])
     """
     given = answers("confusion", labels, predicted, classes, loss)
     counts = counts_of(given)
@@ -129,7 +132,11 @@ def confusions(
     `images` are those of `mistakes`, the other arguments and the errors those of `confusion`. A line shows `examples`
     images, the first ones.
 
-        plots.confusions(images, labels, fnn.predict(model, params, inputs), splits.classes)
+    >>> from functional_nn import plots
+    >>> images, labels, predicted = np.zeros((3, 8, 8, 1)), np.array([0, 0, 1]), np.array([0, 1, 1])
+    >>> axes = plots.confusions(images, labels, predicted, ["cat", "dog"])
+    >>> axes.texts[0].get_text().splitlines()
+    ['cat', 'taken for dog', '1 of 2']
     """
     count("confusions", "examples", examples)
     given = answers("confusions", labels, predicted, classes, loss)
@@ -162,7 +169,11 @@ def mistakes(
     `ValueError` for shapes, images, labels and names that do not fit, and for a loss without scores, `TypeError` for
     what is no array.
 
-        plots.mistakes(images, labels, fnn.predict(model, params, inputs), splits.classes)
+    >>> from functional_nn import plots
+    >>> images, labels, outputs = np.zeros((2, 8, 8, 1)), np.array([0, 1]), np.array([[0.0, 50.0], [0.0, 9.0]])
+    >>> axes = plots.mistakes(images, labels, outputs, ["cat", "dog"])
+    >>> axes.texts[0].get_text().splitlines()
+    ['dog', 'over 99% sure', 'is cat']
     """
     found = confident_mistakes(labels, outputs, most, loss=loss)
     given = answers("mistakes", labels, outputs, classes, loss)

@@ -28,8 +28,13 @@ def filters(w: np.ndarray, *, most: int = 32, ax: Axes | None = None) -> Axes:
     filter, in the range of the filter, with eight channels at most. Raises `ValueError` for another shape and for
     values that are not finite, `TypeError` for what is no array.
 
-        plots.filters(params["c1"]["w"])
-        plots.filters(params["hidden"]["w"].reshape(32, 32, 3, -1))  # of a dense layer on images
+    >>> from functional_nn import plots
+    >>> conv, hidden = layers.conv2d(4, 3), layers.dense(5)
+    >>> plots.filters(conv.init(np.random.default_rng(0), (8, 8, 1))["w"]).get_title()
+    '4 filters'
+    >>> w = hidden.init(np.random.default_rng(0), (8 * 8 * 3,))["w"]  # of a dense layer on flattened images
+    >>> plots.filters(w.reshape(8, 8, 3, -1)).get_title()
+    '5 filters'
     """
     count("filters", "most", most)
     if array("filters", "w", w).ndim != 4 or 0 in w.shape:
@@ -68,7 +73,11 @@ def feature_maps(
     `ValueError` for an image of another shape, a filter that no such path matches, and values that are not finite,
     and what `model.apply` raises.
 
-        plots.feature_maps(model, params, standardize(images[:1], None)[0], filter="c*")
+    >>> from functional_nn import plots
+    >>> model, image = fnn.serial(c1=layers.conv2d(4, 3), a1=layers.relu), np.zeros((8, 8, 1), np.float32)
+    >>> axes = plots.feature_maps(model, model.init(np.random.default_rng(0), image.shape), image, filter="c*")
+    >>> [line.get_text().splitlines() for line in axes.texts]
+    [['image', '8x8, 1 channel'], ['c1', '6x6, 4 channels']]
     """
     count("feature_maps", "most", most)
     if array("feature_maps", "image", image).ndim != 3:
@@ -92,7 +101,12 @@ def gradient_flow(trace: Trace, *, ax: Axes | None = None) -> Axes:
     parameters of those that have some. Crosses at the bottom are gradients that are zero throughout, crosses at the
     top gradients that are not finite. Raises `TypeError` for what is no trace.
 
-        plots.gradient_flow(fnn.trace(model, params, x, labels, losses.softmax_cross_entropy))
+    >>> from functional_nn import plots
+    >>> model, x = fnn.serial(f1=layers.dense(4), a1=layers.tanh, f2=layers.dense(2)), np.ones((1, 3), np.float32)
+    >>> params = model.init(np.random.default_rng(0), (3,))
+    >>> axes = plots.gradient_flow(fnn.trace(model, params, x, np.array([0]), losses.softmax_cross_entropy))
+    >>> [label.get_text() for label in axes.get_xticklabels()]
+    ['f1', 'a1', 'f2']
     """
     if not isinstance(trace, Trace):
         raise TypeError(f"gradient_flow: trace is a {type(trace).__name__}, expected what fnn.trace returns")

@@ -30,7 +30,10 @@ def learning_curves(
     the names of the curves, so that several calls may share the axes. Raises `ValueError` for no histories, an empty
     one, and a `what` that a record lacks or of which nothing is known, `TypeError` for what is no history.
 
-        plots.learning_curves([fnn.fit(..., seed=seed) for seed in range(3)], "accuracy")
+    >>> from functional_nn import plots
+    >>> history = [{"epoch": epoch, "loss": 1 / epoch, "val_loss": 1.5 / epoch} for epoch in (1, 2, 3)]
+    >>> [line.get_label() for line in plots.learning_curves(history, "loss").lines]
+    ['training', 'validation']
     """
     records = _records(histories)
     training = _values(records, what)

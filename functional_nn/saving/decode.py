@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from functional_nn import npz
+from functional_nn.record import Record
 from functional_nn.saving.encode import MOST_LEVELS, Node, Path, place
-from functional_nn.saving.names import FUNCTIONS, Known, is_named_tuple, is_record
-from functional_nn.trained import Trained, restored
+from functional_nn.saving.names import FUNCTIONS, Known, is_record
 from functional_nn.value import is_constant, is_constructor
 
 __all__ = ["Decoder"]
@@ -118,11 +118,11 @@ class Decoder:
     def _record(self, node: dict[str, Node], path: Path) -> Any:
         kind = self._found(node, "record", is_record, path)
         fields = self._fields(node, "fields", path)
-        expected = kind._fields if is_named_tuple(kind) else tuple(inspect.signature(kind).parameters)
+        expected = kind.field_names() if issubclass(kind, Record) else kind._fields
         if fields.keys() != set(expected):
             given = ", ".join(fields) or "none"
             raise ValueError(f"{place(path)} has the fields {given}, expected {', '.join(expected) or 'none'}")
-        return _made(lambda: restored(**fields) if kind is Trained else kind(**fields), path)
+        return _made(lambda: kind.restored(**fields) if issubclass(kind, Record) else kind(**fields), path)
 
 
 def _names(node: Node) -> Iterator[str]:

@@ -19,9 +19,10 @@ import numpy as np
 
 from functional_nn.saving.encode import Node
 
-__all__ = ["FORMAT", "Document", "RefusedError", "checked", "written"]
+__all__ = ["FORMAT", "Document", "RefusedError", "checked", "digest", "written"]
 
 FORMAT = 1
+BLOCK_BYTES = 2**24
 SEAL = ', "sha256": "{}"}}'
 SEALED = re.compile(r', "sha256": "([0-9a-f]{64})"\}\Z')
 SEAL_LENGTH = len(SEAL.format("0" * 64))
@@ -76,10 +77,20 @@ def checked(text: str, entries: dict[str, np.ndarray]) -> Document:
 
 
 def _described(array: np.ndarray) -> dict[str, Any]:
-    little = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-    digest = _sha256(little.reshape(-1).view(np.uint8))
-    return {"dtype": little.dtype.str, "shape": list(array.shape), "sha256": digest}
+    dtype = array.dtype.newbyteorder("<")
+    return {"dtype": dtype.str, "shape": list(array.shape), "sha256": digest(array)}
 
 
-def _sha256(data: Any) -> str:
+def digest(array: np.ndarray) -> str:
+    """Return the SHA-256 of an array's bytes, little-endian in row-major order; block by block, for memory maps."""
+    little, summed = array.dtype.newbyteorder("<"), hashlib.sha256()
+    rows = np.atleast_1d(array)
+    step = max(1, BLOCK_BYTES * len(rows) // max(1, rows.nbytes))
+    for start in range(0, len(rows), step):
+        block = np.asarray(rows[start : start + step], little, order="C")
+        summed.update(block.reshape(-1).view(np.uint8).data)
+    return summed.hexdigest()
+
+
+def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()

@@ -12,7 +12,6 @@ AdamState(...), FitResult(...)  {"record": "functional_nn.optim.AdamState", "fie
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import struct
@@ -23,8 +22,8 @@ import numpy as np
 
 from functional_nn import npz
 from functional_nn.arguments import ARRAYS
+from functional_nn.record import Record
 from functional_nn.saving.names import FUNCTIONS, is_named_tuple, name_of
-from functional_nn.trained import Trained
 from functional_nn.value import Value, is_constant
 
 __all__ = ["MOST_LEVELS", "Encoder", "Node", "Path", "place"]
@@ -89,8 +88,8 @@ class Encoder:
             return {"items": [[self._key(key, path), self.node(child, (*path, str(key)))] for key, child in pairs]}
         if is_named_tuple(kind):
             return {"record": _name(kind, path), "fields": self._fields(value._asdict(), path)}
-        if kind is Trained:
-            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        if isinstance(value, Record):
+            fields = {name: getattr(value, name) for name in value.field_names()}
             return {"record": _name(kind, path), "fields": self._fields(fields, path)}
         raise TypeError(f"{place(path)} is a {kind.__module__}.{kind.__name__}, which cannot be saved{_remedy(value)}")
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from functional_nn import compose, data, initializers, layers, losses, models, optim
 from functional_nn.optim import transforms, wrappers
+from functional_nn.record import Record, records
 from functional_nn.result import FitResult
-from functional_nn.trained import Trained
 from functional_nn.value import Value, is_constant, is_constructor
 
-__all__ = ["Known", "is_named_tuple", "is_record", "name_of", "named_by"]
+__all__ = ["Known", "is_named_tuple", "is_record", "name_of", "named_by", "named_tuples_in"]
 
 PUBLIC = {
     "functional_nn": compose,
@@ -35,9 +35,16 @@ def is_named_tuple(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
+def named_tuples_in(value: Any) -> set[type]:
+    """Return the classes of named tuples in a tree: those by which `load` makes it."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    own = {type(value)} if is_named_tuple(type(value)) else set()
+    return own.union(*map(named_tuples_in, children))
+
+
 def is_record(kind: object) -> bool:
     """Return whether `kind` is a class whose values are stored by their fields."""
-    return kind is Trained or is_named_tuple(kind)
+    return is_named_tuple(kind) or (isinstance(kind, type) and issubclass(kind, Record))
 
 
 def named_by(thing: Any) -> Any:
@@ -81,7 +88,7 @@ def _public() -> Iterator[tuple[str, Any]]:
             if is_named_tuple(thing) and thing.__module__ == module.__name__:
                 yield f"functional_nn.optim.{name}", thing
     yield "functional_nn.FitResult", FitResult
-    yield "functional_nn.Trained", Trained
+    yield from records().items()
 
 
 class Known:

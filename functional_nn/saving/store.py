@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,15 +18,11 @@ from functional_nn.saving.document import Document
 from functional_nn.saving.encode import Encoder
 from functional_nn.saving.names import Known
 
-__all__ = ["load", "load_with_extra", "save", "save_with_extra"]
+__all__ = ["Stored", "container_of", "load", "save", "save_with_extra", "stored"]
 
 
 def save(path: str | Path, value: Any) -> None:
     """Write a value to a file that ends in .npz or .safetensors; `load` returns it, with the same bits.
-
-        result = fnn.fit(model, params, train, ...)
-        fnn.save("digits.npz", fnn.Trained(model, result.params, (32, 32, 1), classes=classes))
-        trained = fnn.load("digits.npz")
 
     `value` is a tree of arrays and numbers (dicts, lists, tuples, named tuples, None, strings), a `FitResult`, a
     `Trained`, or any value that a constructor made: layers, losses, optimizers, schedules, transforms. Such values may
@@ -38,14 +34,17 @@ def save(path: str | Path, value: Any) -> None:
     folders are not made. Raises `TypeError`, which names the place, for what cannot be saved (a `Layer(...)` that no
     constructor made, an object); `ValueError` for another ending, or a directory or pipe at `path`; `OSError`, which
     names the file, if it cannot be written.
+
+    >>> model = layers.dense(2)
+    >>> fnn.save("model.npz", {"model": model, "params": model.init(np.random.default_rng(0), (3,))})
+    >>> fnn.load("model.npz")["model"]
+    dense(2)
     """
     save_with_extra(path, value, None)
 
 
 def load(path: str | Path, constructors: Iterable[Any] = ()) -> Any:
     """Return the value that `save` wrote to a file.
-
-        trained = fnn.load("digits.npz", constructors=[crop])
 
     `constructors` are your own that the value was made of: functions that `fnn.constructor` decorated, initializers,
     schedules and other functions, classes of named tuples. They are found by name. Nothing in the file is executed: the
@@ -54,28 +53,58 @@ def load(path: str | Path, constructors: Iterable[Any] = ()) -> Any:
     Raises `FileNotFoundError` for a missing file, and `ValueError`, which says what to do, for a file that is
     truncated, altered (the checksum differs: it names the entry), of a newer format or not written by `save`, and for
     a value that needs a constructor which was not passed.
+
+    >>> def half(rng, shape):
+    ...     return np.full(shape, 0.5, np.float32)
+    >>> fnn.save("layer.npz", layers.dense(2, w_init=half))
+    >>> fnn.load("layer.npz", constructors=[half])
+    dense(2, w_init=half)
     """
     known = Known(constructors)
-    return _value(path, *_read(path), known, with_extra=False)[0]
+    return stored(path).decoded("value", known)
 
 
-def save_with_extra(path: str | Path, value: Any, extra: Any) -> None:
-    """Write a value, and beside it something that `load` does not return, such as the run of a checkpoint."""
-    container = _container(path)
+def save_with_extra(path: str | Path, value: Any, extra: Any, *, trial: bool = False) -> None:
+    """Write a value, and beside it something that `load` does not return, such as the run of a checkpoint.
+
+    A `trial` raises what writing would raise, and leaves the file as it is.
+    """
+    container = container_of(path)
     encoder = Encoder()
     content = Document(encoder.node(value), encoder.node(extra, ("extra",)))
     text = document.written(content, encoder.arrays)
-    with replaced(path) as stream:
+    with replaced(path, trial=trial) as stream:
         container.write(stream, text, encoder.arrays)
 
 
-def load_with_extra(path: str | Path, constructors: Iterable[Any] = ()) -> tuple[Any, Any]:
-    """Return the value of a file and what was stored beside it, None for a file of `save`. Raises as `load` does."""
-    known = Known(constructors)
-    return _value(path, *_read(path), known, with_extra=True)
+class Stored(NamedTuple):
+    """A file whose checksums are right, before any of its values is made."""
+
+    path: str | Path
+    content: Document
+    arrays: dict[str, np.ndarray]
+
+    def decoded(self, part: str, known: Known) -> Any:
+        """Return the "value", or the "extra" that stands beside it: None in a file of `save`."""
+        try:
+            return Decoder(self.arrays, known).root(getattr(self.content, part), () if part == "value" else (part,))
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}") from error
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:  # no file that `save` wrote
+            raise _refusal(self.path, error) from error
 
 
-def _container(path: str | Path) -> Container:
+def stored(path: str | Path) -> Stored:
+    """Return what a file holds. Raises as `load` does for a missing or damaged file."""
+    text, arrays = _read(path)
+    try:
+        return Stored(path, document.checked(text, arrays), arrays)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _refusal(path, error) from error
+
+
+def container_of(path: str | Path) -> Container:
+    """Return how the file of this name is written and read; raise `ValueError` for an unknown ending."""
     container = CONTAINERS.get(os.path.splitext(path)[1].lower())
     if container is None:
         raise ValueError(f"{path}: the name of the file must end in {' or '.join(CONTAINERS)}")
@@ -84,7 +113,7 @@ def _container(path: str | Path) -> Container:
 
 def _read(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:
     with open_regular(path) as stream:
-        container = _container(path)
+        container = container_of(path)
         try:
             return container.read(stream)
         except (ImportError, MemoryError):
@@ -93,23 +122,6 @@ def _read(path: str | Path) -> tuple[str, dict[str, np.ndarray]]:
             if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that of a place that no file has
                 raise
             raise _refusal(path, error) from error
-
-
-def _value(
-    path: str | Path, text: str, arrays: dict[str, np.ndarray], known: Known, *, with_extra: bool
-) -> tuple[Any, Any]:
-    try:
-        content = document.checked(text, arrays)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _refusal(path, error) from error
-    decoder = Decoder(arrays, known)
-    try:
-        value = decoder.root(content.value)
-        return value, decoder.root(content.extra, ("extra",)) if with_extra else None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:  # no file that `save` wrote
-        raise _refusal(path, error) from error
 
 
 def _refusal(path: str | Path, error: Exception) -> ValueError:

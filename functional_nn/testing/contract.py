@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from functional_nn import tree
-from functional_nn.keys import Key
-from functional_nn.layer import Layer
 from functional_nn.testing.case import natural_scale, spread_signs, usual_gradients
-from functional_nn.testing.problem import Point, Problem, gradient_leaves, within_domain
+from functional_nn.testing.problem import Point, Problem, frozen, within_domain
 from functional_nn.testing.verdict import GradientError, Verdict
 
-__all__ = ["check_contract", "check_opposite", "check_output", "check_without_dx"]
+__all__ = ["check_contract", "check_opposite", "difference", "guarded", "same_output"]
 
 ROUNDING = 1e4  # results of equal calls may differ by this many units in the last place: sums may run in another order
 LOCKED = ("read-only", "not writeable")
@@ -27,16 +25,16 @@ def check_contract(problem: Problem, rng: np.random.Generator) -> None:
     Inputs and cotangents are read-only copies, and are compared afterwards. The pullback is called a second time after
     its first gradients were overwritten and the function was run at another point.
     """
-    point = [_frozen(array) for array in problem.point]
+    point = [frozen(array) for array in problem.point]
     inputs = [(problem.path(leaf), array) for leaf, array in enumerate(point)]
-    inputs += [(f"{problem.name}.{name}", array) for name, array in problem.constants]
+    inputs += [(f"{problem.name}.{name}", array) for name, array in problem.fixed]
     kept = [array.copy() for _, array in inputs]
-    y = _guarded(lambda: problem.value(point), problem, point)
-    trained, pull = _guarded(lambda: problem.vjp(point), problem, point)
-    _same_output(problem.name, y, trained)
+    y = guarded(lambda: problem.value(point), problem, point)
+    trained, pull = guarded(lambda: problem.vjp(point), problem, point)
+    same_output(problem, y, trained)
     dy = spread_signs(rng, trained.shape).astype(trained.dtype)
-    locked = _frozen(dy)
-    first = _guarded(lambda: pull(locked), problem, point, (pull, dy))
+    locked = frozen(dy)
+    first = guarded(lambda: pull(locked), problem, point, (pull, dy))
     _unchanged([*inputs, (f"{problem.name}.dy", locked)], [*kept, dy])
     saved, outputs = [gradient.copy() for gradient in first], [y.copy(), trained.copy()]
     for gradient in first:
@@ -53,40 +51,6 @@ def check_contract(problem: Problem, rng: np.random.Generator) -> None:
             raise GradientError(Verdict.UNREPEATABLE, message, f"{problem.name}.y")
 
 
-def check_output(layer: Layer, problem: Problem) -> None:
-    """Raise `GradientError` unless the output is an array of the shape that `output_shape` says and of x's dtype."""
-    point = [_frozen(array) for array in problem.point]
-    x, path = point[-1], f"{layer.name}.y"
-    y = _guarded(lambda: problem.value(point), problem, point)
-    if not isinstance(y, np.ndarray):
-        raise GradientError(Verdict.TREE, f"  The output is a {type(y).__name__}, expected an array.", path)
-    expected = (x.shape[0], *layer.output_shape(x.shape[1:]))
-    if y.shape != expected:
-        message = f"  The output has shape {y.shape}, output_shape({x.shape[1:]}) says {expected}, batch included."
-        raise GradientError(Verdict.TREE, message, path)
-    if y.dtype != x.dtype:
-        message = f"  The output is {y.dtype}, the inputs are {x.dtype}: nothing may be promoted or shortened."
-        raise GradientError(Verdict.DTYPE, message, path)
-
-
-def check_without_dx(layer: Layer, params: Any, key: Key | None, problem: Problem) -> None:
-    """Raise `GradientError` unless `wrt_x=False` gives None for dx and changes nothing else."""
-    params, x = tree.map(_frozen, params), _frozen(problem.point[-1])
-    y, pullback = layer.vjp(params, x, key=key)
-    dy = np.linspace(-1.0, 1.5, y.size, dtype=y.dtype).reshape(y.shape)
-    usual = usual_gradients(problem.point, y, dy)
-    whole = gradient_leaves(layer.name, pullback(dy), params, problem.names, problem.point)
-    without, shortened = layer.vjp(params, x, key=key, wrt_x=False)
-    _same_output(layer.name, y, without)
-    part = gradient_leaves(layer.name, shortened(dy), params, problem.names, problem.point, wrt_x=False)
-    for leaf, gradient in enumerate(part):
-        worst = _difference(whole[leaf], gradient, usual[leaf])
-        if worst is not None:
-            values = float(whole[leaf][worst]), float(gradient[worst])
-            message = f"  With wrt_x=False the pullback gives {values[1]:.9g}, with wrt_x=True {values[0]:.9g}."
-            raise GradientError(Verdict.WRONG, message, problem.path(leaf), worst, *values)
-
-
 def check_opposite(problem: Problem, rng: np.random.Generator) -> None:
     """Raise `GradientError` unless -dy gives the opposite gradients of dy, as any linear map does.
 
@@ -96,7 +60,7 @@ def check_opposite(problem: Problem, rng: np.random.Generator) -> None:
     dy = spread_signs(rng, y.shape).astype(y.dtype)
     triples = zip(pull(dy), pull(-dy), usual_gradients(problem.point, y, dy), strict=True)
     for leaf, (gradient, opposite, usual) in enumerate(triples):
-        worst = _difference(-gradient, opposite, usual)
+        worst = difference(-gradient, opposite, usual)
         if worst is not None:
             values = float(-gradient[worst]), float(opposite[worst])
             message = (
@@ -106,13 +70,7 @@ def check_opposite(problem: Problem, rng: np.random.Generator) -> None:
             raise GradientError(Verdict.WRONG, message, problem.path(leaf), worst, *values)
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
-    copy = array.copy(order="K")
-    copy.flags.writeable = False
-    return copy
-
-
-def _guarded(
+def guarded(
     call: Callable[[], Any],
     problem: Problem,
     point: Point,
@@ -125,29 +83,30 @@ def _guarded(
         if not any(text in str(error) for text in LOCKED):
             raise
         path = _written(problem, point, pullback)
-        message = f"  It writes to one of its arguments ({error}): work on a copy."
+        message = f"  It writes to an array that it may not change ({error}): work on a copy."
         raise GradientError(Verdict.WRITTEN, message, path) from error
 
 
 def _written(problem: Problem, point: Point, pullback: tuple[Callable[[np.ndarray], Any], np.ndarray] | None) -> str:
-    """Return the path of the array that is written: pass writable copies, and compare them afterwards."""
+    """Return the path of the array that is written: pass writable copies, and compare them afterwards.
+
+    What was written may raise an error of its own then, and fixed arrays stay read-only. Where no copy changed, a fixed
+    array was written, or, where there is none, something that the function keeps.
+    """
     loose = [array.copy(order="K") for array in point]
-    dy = None
-    try:
-        if pullback is None:
+    dy = None if pullback is None else pullback[1].copy()
+    with suppress(ValueError):
+        if dy is None:
             problem.value(loose)
         _, pull = problem.vjp(loose)
-        if pullback is not None:
-            dy = pullback[1].copy()
+        if dy is not None:
             pull(dy)
-    except ValueError:
-        pass  # a constant, which stays read-only, is what it writes to
     for leaf, (array, before) in enumerate(zip(loose, point, strict=True)):
         if not np.array_equal(array, before, equal_nan=True):
             return problem.path(leaf)
     if dy is not None and pullback is not None and not np.array_equal(dy, pullback[1]):
         return f"{problem.name}.dy"
-    return f"{problem.name}.{problem.constants[0][0]}" if problem.constants else problem.name
+    return f"{problem.name}.{problem.fixed[0][0]}" if problem.fixed else problem.name
 
 
 def _unchanged(inputs: list[tuple[str, np.ndarray]], kept: list[np.ndarray]) -> None:
@@ -160,26 +119,24 @@ def _unchanged(inputs: list[tuple[str, np.ndarray]], kept: list[np.ndarray]) -> 
             raise GradientError(Verdict.WRITTEN, message, path, index, *values)
 
 
-def _same_output(name: str, y: np.ndarray, trained: Any) -> None:
+def same_output(problem: Problem, y: np.ndarray, trained: np.ndarray) -> None:
     """Raise `GradientError` unless both outputs have one shape and dtype, and are equal but for rounding."""
-    if not isinstance(trained, np.ndarray):
-        message = f"  vjp's output is a {type(trained).__name__}, expected an array."
-        raise GradientError(Verdict.TREE, message, f"{name}.y")
+    path, (f, vjp) = f"{problem.name}.y", problem.words
     if y.shape != trained.shape or y.dtype != trained.dtype:
-        message = f"  apply gives {y.dtype} of shape {y.shape}, vjp gives {trained.dtype} of shape {trained.shape}."
-        raise GradientError(Verdict.OUTPUT, message, f"{name}.y")
-    worst = _difference(y, trained)
+        message = f"  {f} gives {y.dtype} of shape {y.shape}, {vjp} gives {trained.dtype} of shape {trained.shape}."
+        raise GradientError(Verdict.OUTPUT, message, path)
+    worst = difference(y, trained)
     if worst is not None:
-        message = (
-            f"  apply gives {y[worst]:.9g} there, vjp {trained[worst]:.9g}: what is trained is not what is used.\n"
-            "  If they differ by design (dropout), pass key=: then vjp's own output is differenced."
-        )
         values = float(y[worst]), float(trained[worst])
-        raise GradientError(Verdict.OUTPUT, message, f"{name}.y", worst, *values)
+        lines = [
+            f"  {f} gives {values[0]:.9g} there, {vjp} {values[1]:.9g}: what is differentiated is not what is used.",
+            *([problem.advice] if problem.advice else []),
+        ]
+        raise GradientError(Verdict.OUTPUT, "\n".join(lines), path, worst, *values)
 
 
 def _same_gradient(path: str, first: np.ndarray, second: np.ndarray, usual: float) -> None:
-    worst = _difference(first, second, usual)
+    worst = difference(first, second, usual)
     if worst is not None:
         message = (
             f"  Its first call gives {first[worst]:.9g} there, a second one with the same dy {second[worst]:.9g}.\n"
@@ -190,7 +147,7 @@ def _same_gradient(path: str, first: np.ndarray, second: np.ndarray, usual: floa
         raise GradientError(Verdict.UNREPEATABLE, message, path, worst, *values)
 
 
-def _difference(a: np.ndarray, b: np.ndarray, usual: float = 0.0) -> tuple[int, ...] | None:
+def difference(a: np.ndarray, b: np.ndarray, usual: float = 0.0) -> tuple[int, ...] | None:
     """Return the index where two arrays differ most, None if they are equal but for rounding.
 
     Rounding is that of the largest entry, or of an entry of size `usual` where the arrays are small because their terms

@@ -16,7 +16,7 @@ from functional_nn.testing.search import cases, failures, localise
 from functional_nn.testing.taylor import FINITE, Method
 from functional_nn.testing.verdict import GradientError, Verdict
 
-__all__ = ["diagnose", "examine"]
+__all__ = ["diagnose", "examine", "examine_beside"]
 
 BESIDE = (2.0**-8, 2.0**-20)  # how far beside the point to look, relative to each entry's size; the second if need be
 CONFIRMATIONS = 24  # points: where terms cancel, rounding may be the same at a few of them by chance
@@ -41,7 +41,7 @@ def examine(problem: Problem, rng: np.random.Generator, method: Method = FINITE)
     A pullback that is right at the point is checked beside it too, along fewer directions.
     """
     _examine(problem, rng, method)
-    _examine_beside(problem, rng, method, AT_A_SECOND_POINT, quick=True)
+    examine_beside(problem, rng, method, AT_A_SECOND_POINT, quick=True)
 
 
 def diagnose(failing: Sequence[Failure], rng: np.random.Generator, method: Method, note: str = "") -> None:
@@ -63,7 +63,7 @@ def diagnose(failing: Sequence[Failure], rng: np.random.Generator, method: Metho
         if narrowed.finding.kink:
             _check_ties(narrowed, method)
             if not note:
-                _examine_beside(narrowed.case.problem, rng, method, BESIDE_A_KINK)
+                examine_beside(narrowed.case.problem, rng, method, BESIDE_A_KINK)
             raise kink(narrowed)
         if nearby.persists and measure_nearby(narrowed, rng, method, CONFIRMATIONS).persists:
             raise wrong_derivative(narrowed, _wrong_arrays(narrowed, failing, rng, method), note)
@@ -78,14 +78,14 @@ def _examine(
 ) -> None:
     failing: list[Failure] = []
     for number, case in enumerate(cases(problem, rng)):
-        failing += failures(case, rng, method, small=number > 0)
+        failing += failures(case, rng, method, small=number > 0 or problem.linear)
         if quick:
             break
     diagnose(failing, rng, method, note)
 
 
-def _examine_beside(
-    problem: Problem, rng: np.random.Generator, method: Method, note: str, *, quick: bool = False
+def examine_beside(
+    problem: Problem, rng: np.random.Generator, method: Method = FINITE, note: str = "", *, quick: bool = False
 ) -> None:
     """Raise `GradientError` if the derivative is wrong beside the point; a kink or rounding there is no error."""
     for distance in BESIDE:

@@ -236,11 +236,19 @@ def _persistent(ladder: Ladder, first: int, last: int) -> Outcome:
         size = max(near, default=0.0)
         if amplitude <= ROUGH * size:
             return _roughness(ladder, settled, amplitude, size)
-    narrow, wide = abs(samples[last].bend), abs(samples[last - PLATEAU + 1].bend)
     middle = (first + last) // 2
-    kink = narrow > SIGMAS * ladder.noises[last] and wide / 4.0 < narrow < 4.0 * wide  # 1/16 if smooth, 16 if rounding
+    kink = _bends(ladder, last, last) or (middle > first + 1 and _bends(ladder, middle, last))
     finding = Finding(samples[middle], errors[middle], samples[first].step, samples[last].step, kink)
     return Outcome(Status.PERSISTS, finding)
+
+
+def _bends(ladder: Ladder, k: int, last: int) -> bool:
+    """Whether the slopes of the two sides differ at step k, as at steps above it, and do not agree at those below."""
+    narrow, wide = abs(ladder.samples[k].bend), abs(ladder.samples[k - PLATEAU + 1].bend)
+    stays = wide / 4.0 < narrow < 4.0 * wide  # wide / 16 if it is smooth, 16 wide if it is rounding
+    below = range(k, last + 1)
+    gone = any(abs(ladder.samples[i].bend) + SIGMAS * ladder.noises[i] < narrow / 2.0 for i in below)
+    return narrow > SIGMAS * ladder.noises[k] and stays and not gone
 
 
 def _last_settled(errors: Sequence[float], first: int, half: float) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 from functional_nn.testing.case import Failure
 from functional_nn.testing.ladder import Finding
 from functional_nn.testing.problem import Problem
-from functional_nn.testing.verdict import GradientError, Verdict, place
+from functional_nn.testing.verdict import GradientError, Verdict
 
 __all__ = ["kink", "no_values_beside", "output_not_finite", "rough_function", "unstable_pullback", "wrong_derivative"]
 
@@ -87,7 +87,7 @@ def output_not_finite(problem: Problem, y: np.ndarray) -> GradientError:
         else f"the dtype {y.dtype} overflows, or something is divided by 0"
     )
     message = f"  The output is {y[index]} there although all inputs are finite: {reason}."
-    return GradientError(Verdict.NOT_FINITE, message, f"{problem.name}.y", index, got=float(y[index]))
+    return GradientError(Verdict.NOT_FINITE, message, f"{problem.name}.y", index, claimed=float(y[index]))
 
 
 def no_values_beside(path: str) -> GradientError:
@@ -109,8 +109,10 @@ def _entry(failure: Failure) -> tuple[tuple[int, ...], float]:
 def _output(failure: Failure) -> str:
     dy = failure.case.dy
     chosen = np.argwhere(dy)
+    if failure.case.problem.linear:
+        return "f"
     if len(chosen) == 1 and dy[tuple(chosen[0])] == 1.0:
-        return place("y", tuple(int(i) for i in chosen[0]))
+        return failure.case.problem.output(tuple(int(i) for i in chosen[0]))
     return "<dy, y>"
 
 
@@ -124,17 +126,19 @@ def _persistence(finding: Finding, apart: float, size: float) -> list[str]:
 
 def _hint(failure: Failure, expected: float, got: float) -> str:
     """Return what commonly makes such an error."""
-    case, x = failure.case, failure.case.problem.point[-1]
+    case = failure.case
     moved = failure.v != 0.0
     _, pull = case.problem.vjp(case.problem.point)
-    if got != 0.0 and np.array_equal(
-        pull(1.25 * case.dy + 0.5)[failure.leaf][moved], case.gradients[failure.leaf][moved]
+    if (
+        got != 0.0
+        and not case.problem.linear
+        and np.array_equal(pull(1.25 * case.dy + 0.5)[failure.leaf][moved], case.gradients[failure.leaf][moved])
     ):
         return "The pullback gives the same for every dy: dy is left out."
-    return _ratio_hint(expected, got, x.shape[0] if x.ndim else 1)
+    return _ratio_hint(expected, got, *case.problem.axis)
 
 
-def _ratio_hint(expected: float, got: float, batch: int) -> str:
+def _ratio_hint(expected: float, got: float, length: int, axis: str) -> str:
     """Return what commonly gives this ratio of a wrong derivative to the right one."""
     if got == 0.0:
         return "The pullback gives exactly zero there: is a term or the whole gradient left out, or a mask wrong?"
@@ -145,9 +149,9 @@ def _ratio_hint(expected: float, got: float, batch: int) -> str:
         2.0: "It is twice too large: is it counted twice, or is a factor 1/2 missing?",
         0.5: "It is half as large as it should be.",
     }
-    if batch > 2:
-        known[1.0 / batch] = f"It is {batch} times too small, the batch's size: is it a mean where a sum belongs?"
-        known[float(batch)] = f"It is {batch} times too large, the batch's size: is it a sum where a mean belongs?"
+    if length > 2:
+        known[1.0 / length] = f"It is {length} times too small, {axis}: is it a mean where a sum belongs?"
+        known[float(length)] = f"It is {length} times too large, {axis}: is it a sum where a mean belongs?"
     for ratio, hint in known.items():
         if abs(got / expected / ratio - 1.0) < 1e-4:
             return hint

@@ -1,35 +1,41 @@
-"""The form in which layers and losses are checked: a function of a list of arrays, and its claimed pullback."""
+"""The form in which everything is checked: a function of a list of arrays, and the pullback that it claims.
+
+`of_function` makes it of two functions of arrays. Layers and losses are brought to that form by `subjects.py`, the
+functions of PyTorch and JAX by `of_torch.py` and `of_jax.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from functional_nn import tree
 from functional_nn.dtypes import FLOATS
-from functional_nn.keys import Key
-from functional_nn.layer import Layer
-from functional_nn.loss import Loss
-from functional_nn.testing.verdict import GradientError, Verdict
+from functional_nn.testing.outputs import packed, parts_at, unpacked
+from functional_nn.testing.verdict import GradientError, Index, Verdict, place
 
-__all__ = ["Point", "Problem", "of_layer", "of_loss", "within_domain"]
+__all__ = ["Point", "Problem", "frozen", "no_float_array", "of_function", "within_domain"]
 
 T = TypeVar("T")
 Point = list[np.ndarray]
 Pull = Callable[[np.ndarray], Point]
+NO_GRADIENT = "  It is not differentiated: the pullback must return None for it."
 
 
 @dataclass(frozen=True)
 class Problem:
     """A function y = f(arrays) to be differenced, and the pullback that it claims.
 
-    - `value(point)`: y, an array.
+    - `value(point)`: y, an array; several outputs are packed into one vector.
     - `vjp(point)`: `(y, pull)`, where `pull(dy)` is one gradient for each array of the point; it raises
-      `GradientError` unless what the layer returned has the tree, the shapes and the dtype of the point.
-    - `constants`: arrays that are not differentiated, and must not be written either.
+      `GradientError` unless what the pullback returned has the shapes and the dtypes of the point.
+    - `fixed`: arrays that are not differentiated, and must not be written either.
+    - `words`: how messages call the function and its vjp; `advice`: what to do where their outputs differ by design.
+    - `axis`: a length that a mean may have been taken over, and what it is.
+    - `linear`: the pullback is linear by construction, and y is one number: then dy is 1, and slopes are f's own.
+    - `output`: the place of an entry of y: `y[0, 1]`, or `y[2][0, 1]` of the third of several outputs.
     """
 
     name: str
@@ -37,7 +43,12 @@ class Problem:
     point: Point
     value: Callable[[Point], np.ndarray]
     vjp: Callable[[Point], tuple[np.ndarray, Pull]]
-    constants: tuple[tuple[str, np.ndarray], ...] = ()
+    fixed: tuple[tuple[str, np.ndarray], ...] = ()
+    words: tuple[str, str] = ("f", "vjp")
+    advice: str = ""
+    axis: tuple[int, str] = (1, "")
+    linear: bool = False
+    output: Callable[[Index], str] = lambda index: place("y", index)
 
     def path(self, leaf: int) -> str:
         """The path of an array of the point: `conv.w`."""
@@ -52,58 +63,53 @@ class Problem:
         return [array if i == leaf else other for i, other in enumerate(self.point)]
 
 
-def of_layer(layer: Layer, params: Any, x: np.ndarray, key: Key | None) -> Problem:
-    """Return the problem of a layer: its parameters in the tree's order, then x.
+def of_function(
+    name: str,
+    names: Sequence[str],
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    arrays: Sequence[np.ndarray],
+    fixed: Collection[str] = (),
+) -> Problem:
+    """Return the problem of f(*arrays), whose gradients `vjp(*arrays) -> (y, pullback)` claims.
 
-    With a key the function is the training pass, `vjp(params, x, key=key)[0]`; without, it is `apply`.
+    Arrays of whole numbers, and those named in `fixed`, are not differentiated: their gradients must be None.
     """
-    leaves, unflatten = tree.flatten(params)
-    names = (*(path for path, _ in tree.items(params)), "x")
-    check_arrays(layer.name, names, [*leaves, x])
-    if x.ndim == 0:
-        raise ValueError(f"{layer.name}.x is a number, expected a batch, (n, ...)")
+    check_numbers(name, names, arrays, fixed)
+    free = [i for i, array in enumerate(arrays) if array.dtype in FLOATS and names[i] not in fixed]
+    held = {i: frozen(array) for i, array in enumerate(arrays) if i not in free}
+    shapes: list[tuple[int, ...]] = []
 
-    def vjp(point: Point) -> tuple[np.ndarray, Pull]:
-        tree_at = unflatten(point[:-1])
-        y, pullback = layer.vjp(tree_at, point[-1], key=key)
-
-        def pull(dy: np.ndarray) -> Point:
-            return gradient_leaves(layer.name, pullback(dy), tree_at, names, point)
-
-        return y, pull
+    def whole(point: Point) -> Point:
+        moved = dict(zip(free, point, strict=True))
+        return [moved[i] if i in moved else held[i] for i in range(len(arrays))]
 
     def value(point: Point) -> np.ndarray:
-        if key is not None:
-            return vjp(point)[0]
-        return layer.apply(unflatten(point[:-1]), point[-1])
+        y = f(*whole(point))
+        shapes[:] = [np.shape(part) for part in y] if isinstance(y, tuple) else []
+        return packed(name, y)
 
-    return Problem(layer.name, names, [*leaves, x], value, vjp)
-
-
-def of_loss(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> Problem:
-    """Return the problem of a loss: a function of its outputs alone, y its value as an array of one entry."""
-    check_arrays(loss.name, ("outputs",), [outputs])
-
-    def as_array(value: Any) -> np.ndarray:
-        if type(value) is not float:  # NumPy's own scalars would promote what they are multiplied with
-            message = f"  The value is a {type(value).__name__}, expected a Python float: return float(value)."
-            raise GradientError(Verdict.DTYPE, message, f"{loss.name}.y")
-        return np.array([value])
-
-    def value(point: Point) -> np.ndarray:
-        return as_array(loss.apply(point[0], targets))
-
-    def vjp(point: Point) -> tuple[np.ndarray, Pull]:
-        y, pullback = loss.vjp(point[0], targets)
+    def claimed(point: Point) -> tuple[np.ndarray, Pull]:
+        y, pullback = pair(name, vjp(*whole(point)))
 
         def pull(dy: np.ndarray) -> Point:
-            gradient = pullback(float(dy[0]))
-            check_gradient(f"{loss.name}.outputs", gradient, point[0])
-            return [gradient]
+            gradients = one_for_each(name, names, pullback(unpacked(dy, y)))
+            for i in held:
+                if gradients[i] is not None:
+                    raise GradientError(Verdict.TREE, NO_GRADIENT, f"{name}.{names[i]}")
+            return [fitting(f"{name}.{names[i]}", gradients[i], arrays[i], point[k]) for k, i in enumerate(free)]
 
-        return as_array(y), pull
+        return packed(name, y), pull
 
-    return Problem(loss.name, ("outputs",), [outputs], value, vjp, (("targets", targets),))
+    return Problem(
+        name,
+        tuple(names[i] for i in free),
+        [arrays[i] for i in free],
+        value,
+        claimed,
+        tuple((names[i], array) for i, array in held.items()),
+        output=lambda index: parts_at(shapes, index),
+    )
 
 
 def within_domain(call: Callable[[], T], outside: T) -> T:
@@ -117,48 +123,71 @@ def within_domain(call: Callable[[], T], outside: T) -> T:
         return outside
 
 
-def check_arrays(name: str, names: tuple[str, ...], arrays: list[Any]) -> None:
-    """Raise `TypeError` or `ValueError` unless all are arrays of one float dtype and finite."""
+def check_numbers(name: str, names: Sequence[str], arrays: Sequence[Any], fixed: Collection[str]) -> None:
+    """Raise `TypeError` or `ValueError` unless all are arrays, those to differentiate by of one float dtype, finite."""
+    kept: list[tuple[str, np.ndarray]] = []
     for path, array in zip(names, arrays, strict=True):
-        if not isinstance(array, np.ndarray) or array.dtype not in FLOATS:
-            kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-            raise TypeError(f"{name}.{path} is {kind}, expected a float64 array (or float32 throughout)")
-        if array.dtype != arrays[-1].dtype:
-            raise TypeError(f"{name}.{path} is {array.dtype}, {names[-1]} is {arrays[-1].dtype}: convert one")
+        if not isinstance(array, np.ndarray) or (array.dtype not in FLOATS and array.dtype.kind not in "iub"):
+            raise no_float_array(name, path, array)
+        if array.dtype in FLOATS and path not in fixed:
+            kept.append((path, array))
+    for path, array in kept:
+        last, other = kept[-1]
+        if array.dtype != other.dtype:
+            raise TypeError(f"{name}.{path} is {array.dtype}, {last} is {other.dtype}: convert one")
         if not np.isfinite(array).all():
             raise ValueError(f"{name}.{path} is not finite: nothing can be differenced there")
 
 
-def gradient_leaves(
-    name: str, gradients: Any, params: Any, names: tuple[str, ...], point: Point, *, wrt_x: bool = True
-) -> Point:
-    """Return the gradients in the point's order (without x's if not `wrt_x`); raise where they do not match it."""
-    if not isinstance(gradients, tuple) or len(gradients) != 2:
-        message = f"  The pullback returns a {type(gradients).__name__}, expected the tuple (dparams, dx)."
+def no_float_array(name: str, path: str, array: Any) -> TypeError:
+    """Return the error for what is no array of float64 or float32."""
+    kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+    return TypeError(f"{name}.{path} is {kind}, expected a float64 array (or float32 throughout)")
+
+
+def pair(name: str, result: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Return what a vjp returned; raise unless it is a pair of an output and a pullback."""
+    if not isinstance(result, tuple) or len(result) != 2 or not callable(result[1]):
+        message = f"  vjp returns {_kind(result)}, expected the pair (y, pullback)."
         raise GradientError(Verdict.TREE, message, name)
-    dparams, dx = gradients
-    try:
-        leaves = tree.leaves(tree.map(lambda _, gradient: gradient, params, dparams))
-    except TypeError as error:
-        message = f"  The gradients must have exactly the tree of the parameters: {error}."
-        raise GradientError(Verdict.TREE, message, name) from error
-    if wrt_x:
-        leaves.append(dx)
-    elif dx is not None:
-        raise GradientError(Verdict.TREE, "  With wrt_x=False the pullback must return None for dx.", f"{name}.x")
-    for path, gradient, array in zip(names, leaves, point, strict=False):
-        check_gradient(f"{name}.{path}", gradient, array)
-    return leaves
+    return result
 
 
-def check_gradient(path: str, gradient: Any, array: np.ndarray) -> None:
-    """Raise unless `gradient` is an array with the shape and the dtype of `array`."""
+def one_for_each(name: str, names: Sequence[str], gradients: Any) -> Sequence[Any]:
+    """Return one gradient for each array; where there is one array, the gradient may stand alone."""
+    if len(names) == 1 and not isinstance(gradients, tuple | list):
+        gradients = (gradients,)
+    if not isinstance(gradients, tuple | list) or len(gradients) != len(names):
+        message = (
+            f"  The pullback returns {_kind(gradients)}, expected a tuple of {len(names)}: one gradient for each of\n"
+            f"  {', '.join(names)}, None for those that have none."
+        )
+        raise GradientError(Verdict.TREE, message, name)
+    return gradients
+
+
+def fitting(path: str, gradient: Any, original: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """Return the gradient as an array; raise unless it has the shape of `original` and the dtype of `array`."""
+    if not original.ndim and isinstance(gradient, np.floating | float):
+        gradient = np.asarray(gradient)
     if not isinstance(gradient, np.ndarray):
-        message = f"  The gradient is a {type(gradient).__name__}, expected an array of shape {array.shape}."
+        message = f"  The gradient is a {type(gradient).__name__}, expected an array of shape {original.shape}."
         raise GradientError(Verdict.TREE, message, path)
-    if gradient.shape != array.shape:
-        message = f"  The gradient has shape {gradient.shape}, the array it belongs to has {array.shape}."
+    if gradient.shape != original.shape:
+        message = f"  The gradient has shape {gradient.shape}, the array it belongs to has {original.shape}."
         raise GradientError(Verdict.TREE, message, path)
     if gradient.dtype != array.dtype:
         message = f"  The gradient is {gradient.dtype}, the array it belongs to is {array.dtype}."
         raise GradientError(Verdict.DTYPE, message, path)
+    return gradient
+
+
+def _kind(result: Any) -> str:
+    return f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Return a copy that nobody can write to, in the same memory order."""
+    copy = array.copy(order="K")
+    copy.flags.writeable = False
+    return copy

@@ -44,6 +44,13 @@ def statistics(
     vectors that a batch's variance is over, both weighed by m. `transform(x, None)` prepares a batch, as for
     `evaluate`. A model that needs no statistics gets its own params back. Raises `ValueError` for an empty x or a
     batch_size below 2 of vectors, whose variance is unknown.
+
+    >>> model = fnn.serial(n=layers.batch_norm(), f=layers.dense(1))
+    >>> params = model.init(np.random.default_rng(0), (2,))
+    >>> x = np.array([[0.0, 1.0], [2.0, 1.0]], np.float32)
+    >>> known = fnn.statistics(model, params, x)
+    >>> known["n"]["mean"].tolist(), known["n"]["var"].tolist()
+    ([1.0, 1.0], [2.0, 0.0])
     """
     check_layer("statistics: model", model)
     step = min(

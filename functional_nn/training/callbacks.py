@@ -2,7 +2,8 @@
 
     fnn.fit(..., callback=[early_stopping(5), csv_log("history.csv")])
 
-They look at the history alone, so they do the same after a resume as in a run that was never interrupted.
+`early_stopping` and `csv_log` look at the history alone, so they do the same after a resume as in a run that was never
+interrupted. `keep_best` does where it has a path.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from functional_nn.arguments import count
+from functional_nn.arguments import count, optional
+from functional_nn.content import same
+from functional_nn.files import exists
 from functional_nn.result import FitResult
+from functional_nn.saving.names import named_tuples_in
+from functional_nn.saving.store import container_of, load, save
 from functional_nn.value import Value, constructor
 
 __all__ = ["Callback", "KeepBest", "csv_log", "early_stopping", "keep_best"]
@@ -25,7 +30,11 @@ __all__ = ["Callback", "KeepBest", "csv_log", "early_stopping", "keep_best"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Callback(Value):
-    """A callback as a value; any function of a FitResult is a callback too."""
+    """A callback as a value; any function of a FitResult is a callback too.
+
+    >>> callbacks.Callback(lambda result: result.history[-1]["loss"] < 0.1)(fnn.FitResult({}, (), [{"loss": 0.05}]))
+    True
+    """
 
     function: Callable[[FitResult], bool | None]
 
@@ -41,12 +50,25 @@ def _monitor(constructor: str, name: str, value: Any) -> str:
     return str(value)
 
 
+def _file(constructor: str, name: str, value: Any) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{constructor}: {name} is a {type(value).__name__}, expected the path of a file")
+    container_of(os.fspath(value))
+    return os.fspath(value)
+
+
 @constructor(patience=count, monitor=_monitor)
 def early_stopping(patience: int, monitor: str = "val_loss") -> Callback:
     """Return the callback that ends training when the monitored figure is no better for `patience` epochs.
 
     `monitor` is "loss", "accuracy", "val_loss" or "val_accuracy"; a lower loss and a higher accuracy are better. Raises
     `ValueError` when the history has no such figure: give `fit` a validation set, or a loss that knows of accuracy.
+
+    >>> def after(*losses):
+    ...     return fnn.FitResult({}, (), [{"epoch": 1 + i, "val_loss": loss} for i, loss in enumerate(losses)])
+    >>> stop = callbacks.early_stopping(2)
+    >>> stop(after(1.0, 0.5, 0.7)), stop(after(1.0, 0.5, 0.7, 0.6))
+    (False, True)
     """
 
     def stop(result: FitResult) -> bool:
@@ -58,7 +80,14 @@ def early_stopping(patience: int, monitor: str = "val_loss") -> Callback:
 
 @constructor
 def csv_log(path: str | os.PathLike[str]) -> Callback:
-    """Return the callback that writes the history to a CSV file, a line an epoch, whole after every epoch."""
+    """Return the callback that writes the history to a CSV file, a line an epoch, whole after every epoch.
+
+    >>> from pathlib import Path
+    >>> write = callbacks.csv_log("history.csv")
+    >>> write(fnn.FitResult({}, (), [{"epoch": 1, "loss": 0.7, "val_loss": 0.8}]))
+    >>> Path("history.csv").read_text().splitlines()
+    ['epoch,loss,val_loss', '1,0.7,0.8']
+    """
 
     def write(result: FitResult) -> None:
         text = io.StringIO()
@@ -72,9 +101,15 @@ def csv_log(path: str | os.PathLike[str]) -> Callback:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class KeepBest(Value):
-    """See `keep_best`."""
+    """See `keep_best`.
+
+    >>> best = callbacks.keep_best("loss")
+    >>> isinstance(best, callbacks.KeepBest)
+    True
+    """
 
     monitor: str
+    path: str | None
     _kept: list[FitResult] = field(default_factory=list)
 
     @property
@@ -85,19 +120,56 @@ class KeepBest(Value):
         return self._kept[-1]
 
     def __call__(self, result: FitResult) -> None:
-        """Keep the result if its last epoch is the best one."""
+        """Keep the result if its last epoch is better than the one kept."""
         figures = _figures("keep_best", result, self.monitor)
-        if not self._kept or _best(figures, self.monitor) == len(figures) - 1:
-            self._kept[:] = [result]
+        if len(figures) == 1:  # a new run
+            self._kept.clear()
+        elif self.path is not None and not self._kept and exists(self.path):
+            self._kept[:] = [_kept_before(self.path, result)]
+        if self._kept:
+            best = _figures("keep_best", self.result, self.monitor)[-1]
+            if _best([best, figures[-1]], self.monitor) == 0:
+                return
+        if self.path is not None:
+            save(self.path, result)
+        self._kept[:] = [result]
 
 
-@constructor(monitor=_monitor)
-def keep_best(monitor: str = "val_loss") -> KeepBest:
+@constructor(monitor=_monitor, path=optional(_file))
+def keep_best(monitor: str = "val_loss", path: str | os.PathLike[str] | None = None) -> KeepBest:
     """Return the callback whose `.result` is that of the epoch with the best monitored figure, the first of equal ones.
 
-    `monitor` is as for `early_stopping`. Each call of `keep_best` makes a callback that keeps a result of its own.
+    `monitor` is as for `early_stopping`. Each call of `keep_best` makes a callback that keeps a result of its own: the
+    best of the epochs after which it was called. With a `path`, .npz or .safetensors, it writes the best result there
+    as `fnn.save` does, and after a resume it goes on from the file. The first epoch of a new run replaces the file.
+
+    Raises `ValueError` for a path of another ending, and, when it is called after a resume, for a file that holds no
+    result of an epoch of this run; `OSError` for a file that cannot be written.
+
+    >>> def after(*losses):
+    ...     return fnn.FitResult({}, (), [{"epoch": 1 + i, "val_loss": loss} for i, loss in enumerate(losses)])
+    >>> best = callbacks.keep_best()
+    >>> [best(after(*losses)) for losses in ([0.9], [0.9, 0.5], [0.9, 0.5, 0.7])]
+    [None, None, None]
+    >>> best.result.history[-1]
+    {'epoch': 2, 'val_loss': 0.5}
     """
-    return KeepBest(monitor)
+    return KeepBest(monitor, None if path is None else os.fspath(path))
+
+
+def _kept_before(path: str, result: FitResult) -> FitResult:
+    """Return the result in the file; raise `ValueError` unless it is of an epoch that led to this one."""
+    kept = load(path, named_tuples_in((result.params, result.state)))
+    epochs = len(kept.history) if isinstance(kept, FitResult) else 0
+    if not epochs or not same(_timeless(kept.history), _timeless(result.history[:epochs])):
+        raise ValueError(
+            f"keep_best: {path} holds no result of an epoch of the run that goes on: move it away or name another file"
+        )
+    return kept
+
+
+def _timeless(history: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    return tuple(record | {"seconds": 0} for record in history)
 
 
 def _figures(callback: str, result: FitResult, monitor: str) -> list[float]:

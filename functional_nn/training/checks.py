@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn import tree
+from functional_nn import keys, tree
 from functional_nn.anatomy import leaf_layers
 from functional_nn.arguments import array, count, optional
 from functional_nn.layer import Layer, Params, Shape
@@ -16,43 +16,41 @@ from functional_nn.loss import Loss, check_loss
 from functional_nn.optim import Transform
 from functional_nn.result import FitResult
 from functional_nn.training.grad import BatchTransform
+from functional_nn.training.run import Data, Run
 
-__all__ = ["as_callbacks", "check_run", "describe_divergence", "first_result"]
+__all__ = ["as_callbacks", "check_fit", "check_run", "describe_divergence", "first_result"]
 
 BLOCK_ENTRIES = 2**20  # of outputs, for which the loss checks targets at a time
 
-Data = tuple[np.ndarray, np.ndarray]
 
-
-def check_run(
-    model: Layer,
-    params: Params,
-    data: Data,
-    validation: Data | None,
-    *,
-    loss: Loss,
-    epochs: int,
-    batch_size: int,
-    chunk: int | None,
-    workers: int | None,
-    transform: BatchTransform,
-) -> None:
-    """Run one example of each split through the model, and all its targets through the loss, block by block."""
-    for argument, number in (("epochs", epochs), ("batch_size", batch_size)):
+def check_run(run: Run, epochs: int) -> None:
+    """Raise for an argument of a wrong kind."""
+    if not isinstance(run.optimizer, Transform):
+        raise TypeError(f"fit: optimizer is {run.optimizer!r}, expected a transformation, such as optim.sgd(0.1)")
+    if not isinstance(run.model, Layer):
+        raise TypeError(f"fit: model is {run.model!r}, expected a Layer")
+    check_loss("fit", run.loss)
+    for argument, number in (("epochs", epochs), ("batch_size", run.batch_size)):
         count("fit", argument, number)
-    for argument, choice in (("chunk", chunk), ("workers", workers)):
+    for argument, choice in (("chunk", run.chunk), ("workers", run.workers)):
         optional(count)("fit", argument, choice)
-    if not isinstance(model, Layer):
-        raise TypeError(f"fit: model is {model!r}, expected a Layer")
-    check_loss("fit", loss)
-    for name, split in (("data", data), ("validation", validation)):
-        if split is None and name == "validation":
-            continue
-        x, targets = _arrays(name, split)
-        first = transform(x[:1], None)
-        outputs, _ = model.vjp(params, first, key=0, wrt_x=False)
-        _check_targets(loss, outputs, targets)
-    _check_batch_norm(model, first.shape[1:], min(batch_size, chunk or batch_size, len(data[0])))
+    keys.fold(run.seed)
+    for name, split in _splits(run):
+        _check_arrays(name, split)
+
+
+def check_fit(run: Run, params: Params) -> None:
+    """Run one example of each split through the model, and all its targets through the loss, block by block."""
+    for _, (x, targets) in _splits(run):
+        first = run.transform(x[:1], None)
+        outputs, _ = run.model.vjp(params, first, key=0, wrt_x=False)
+        _check_targets(run.loss, outputs, targets)
+    batch_size = min(run.batch_size, run.chunk or run.batch_size, len(run.data[0]))
+    _check_batch_norm(run.model, first.shape[1:], batch_size)
+
+
+def _splits(run: Run) -> list[tuple[str, Data]]:
+    return [("data", run.data), *([] if run.validation is None else [("validation", run.validation)])]
 
 
 def as_callbacks(callback: Any) -> tuple[Callable[[FitResult], bool | None], ...]:
@@ -66,8 +64,6 @@ def as_callbacks(callback: Any) -> tuple[Callable[[FitResult], bool | None], ...
 
 def first_result(params: Params | None, resume: FitResult | None, optimizer: Transform) -> FitResult:
     """Return the result that training goes on from; raise where `resume` is not one of this optimizer's."""
-    if not isinstance(optimizer, Transform):
-        raise TypeError(f"fit: optimizer is {optimizer!r}, expected a transformation, such as optim.sgd(0.1)")
     if resume is None:
         if not isinstance(params, Mapping):
             remedy = ": give its .params, or resume= it" if isinstance(params, FitResult) else ""
@@ -112,14 +108,13 @@ def describe_divergence(what: str, params: Params, grads: Params, data: Data, tr
 REMEDY = "Try a smaller learning rate, or optim.clip_by_global_norm; what was learned before is this error's .result"
 
 
-def _arrays(name: str, split: Any) -> Data:
+def _check_arrays(name: str, split: Any) -> None:
     if not isinstance(split, tuple | list) or len(split) != 2:
         raise TypeError(f"fit: {name} is a {type(split).__name__}, expected a pair of arrays (inputs, targets)")
     x, targets = array("fit", f"{name}'s inputs", split[0]), array("fit", f"{name}'s targets", split[1])
     if x.ndim == 0 or targets.ndim == 0 or len(x) != len(targets) or len(x) == 0:
         sizes = f"inputs of shape {x.shape} and targets of shape {targets.shape}"
         raise ValueError(f"fit: {name} has {sizes}, expected as many examples, at least one")
-    return x, targets
 
 
 def _check_targets(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> None:

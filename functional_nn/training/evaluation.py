@@ -33,6 +33,11 @@ def predict(
     """Return the model's outputs (n, ...) for x (n, ...), computed chunk by chunk on `workers` threads.
 
     `transform(x, None)` makes a chunk's input. Raises `TypeError` for an x that is no array.
+
+    >>> params = {"w": np.array([[2.0]]), "b": np.array([0.5])}
+    >>> fnn.predict(layers.dense(1), params, np.array([[1.0], [3.0]]))
+    array([[2.5],
+           [6.5]])
     """
     check_layer("predict: model", model)
     check_batch("predict", "x", x)
@@ -54,6 +59,11 @@ def evaluate(
     """Return {"loss": the mean over all examples, "accuracy": the share of right ones, or nan}.
 
     Raises `TypeError` for what is no array or no loss, `ValueError` for lengths that differ.
+
+    >>> params = {"w": np.array([[1.0, -1.0]]), "b": np.zeros(2)}
+    >>> x, labels = np.array([[50.0], [-50.0], [-50.0], [-50.0]]), np.array([0, 1, 1, 0])
+    >>> fnn.evaluate(layers.dense(2), params, x, labels, loss=losses.softmax_cross_entropy)
+    {'loss': 25.0, 'accuracy': 0.75}
     """
     check_loss("evaluate", loss)
     if len(check_batch("evaluate", "x", x)) != len(check_batch("evaluate", "targets", targets)):

@@ -66,6 +66,11 @@ def value_and_grad(model: Layer, loss: Loss, outputs: bool = False) -> ValueAndG
 
     With `outputs`, it returns ((value, outputs), grads). `grads` has exactly the tree of `params`. Raises `TypeError`
     for what is no layer or no loss.
+
+    >>> loss_and_grad = fnn.value_and_grad(layers.dense(1), losses.mean_squared_error)
+    >>> params = {"w": np.array([[2.0]]), "b": np.array([0.0])}
+    >>> loss_and_grad(params, np.array([[1.0], [3.0]]), np.array([[1.0], [2.0]]))  # errors 1 and 4
+    (8.5, {'w': array([[13.]]), 'b': array([5.])})
     """
     check_layer("value_and_grad: model", model)
     check_loss("value_and_grad", loss)
@@ -141,6 +146,12 @@ def data_parallel(grad_fn: GradFunction, workers: int | None = None, chunk: int 
     Where `chunk` is None it is chosen from the model's work and the shapes, never from `workers`, so the result is the
     same bit for bit for every number of workers. A model whose examples depend on each other, as under batch norm, runs
     whole unless `chunk` says otherwise. The key is folded with the number of the chunk (for one chunk too).
+
+    >>> loss_and_grad = fnn.value_and_grad(layers.dense(1), losses.mean_squared_error)
+    >>> params, x = {"w": np.array([[2.0]]), "b": np.array([0.0])}, np.arange(256.0)[:, np.newaxis]
+    >>> one, two = (fnn.data_parallel(loss_and_grad, workers, chunk=64)(params, x, x) for workers in (1, 2))
+    >>> one[0] == two[0], np.array_equal(one[1]["w"], two[1]["w"])
+    (True, True)
     """
     return DataParallel(grad_fn, workers, chunk)
 

@@ -182,6 +182,21 @@ def test_a_bad_size_is_refused_before_anything_else(lists: Path) -> None:
         fingerprint(lists, -1)
 
 
+def test_a_file_that_keeps_splits_is_data_by_itself(lists: Path) -> None:
+    kept = lists / "kept.npz"
+    splits = load(lists, 8, cache=kept)
+    for image in (lists / "images").iterdir():
+        image.unlink()
+    assert_same(load(kept, 8), splits)
+    with pytest.raises(DataError, match=r"kept\.npz: its images are 8x8, not size=32: load it with size=8"):
+        load(kept)
+    kept.write_bytes(kept.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"kept\.npz: damaged"):
+        load(kept, 8)
+    with pytest.raises(MissingFileError, match="no such directory"):
+        load(lists / "missing.npz")
+
+
 @pytest.mark.parametrize("source", [load, idx, cifar10, image_folder, image_list])
 def test_a_root_that_is_no_path_is_refused(source) -> None:
     with refused(TypeError, f"{source.__name__}: root is 5, expected a path: a string or a pathlib.Path"):

@@ -90,6 +90,39 @@ def test_statistics_are_those_of_the_whole_set_in_float64(monkeypatch: pytest.Mo
     np.testing.assert_allclose(transform.call.arguments["std"], x.std(axis=(0, 1, 2), dtype=np.float64), rtol=1e-13)
 
 
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(), (3,), (2, 2)]))
+def test_statistics_under_weights_are_those_of_copies(seed: int, positions: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(seed)
+    x, weights = rng.standard_normal((9, *positions, 2)) + 5.0, rng.integers(0, 4, 9)
+    weights[0] += 1  # not all zero
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data.transforms, "BLOCK_ENTRIES", 2 * x[0].size)  # blocks of 2 examples, the last one shorter
+        mine = standardize(x, weights).call.arguments
+    copies = x.repeat(weights, axis=0).reshape(-1, 2)
+    np.testing.assert_allclose(mine["mean"], copies.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(mine["std"], copies.std(axis=0), rtol=1e-10, atol=1e-12)
+
+
+def test_a_channel_that_is_constant_under_weights_is_divided_by_one() -> None:
+    x = np.array([[0.1, 1.0], [0.1, 2.0], [0.1, 3.0]] * 7)
+    assert standardize(x, np.random.default_rng(0).uniform(0.1, 3.0, 21)).call.arguments["std"][0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(2), r"weights are float64 of shape \(2,\), expected numbers of shape \(3,\), one an image"),
+        (np.array(["1", "1", "1"]), "weights are <U1 of shape"),
+        (np.array([1.0, -1.0, 1.0]), "weights must be finite numbers that are not negative, one of them above 0"),
+        (np.array([1.0, np.nan, 1.0]), "weights must be finite"),
+        (np.zeros(3), "weights must be finite"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weights: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=f"standardize: {message}"):
+        standardize(np.ones((3, 2)), weights)
+
+
 def test_a_large_mean_does_not_cancel_the_deviation() -> None:
     x = (1e8 + np.array([-1.0, 1.0])).reshape(2, 1, 1, 1)
     assert standardize(x).call.arguments["std"] == (1.0,)

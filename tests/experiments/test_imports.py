@@ -21,6 +21,7 @@ ROOMS = {
     "autopsy": {"report", "running", "showing"},
     "report": {"running", "showing"},
     "autoencoder": {"running"},
+    "sklearn_side_by_side": {"running"},
     "running": {"showing"},
     "showing": set(),
     "mutants": {"running", "showing"},
@@ -33,6 +34,7 @@ SHARED = {"experiments.running.options", "experiments.running.machine", "experim
 PUBLIC = (
     "tree", "keys", "layers", "losses", "models", "optim", "data", "initializers", "compose", "testing",
     "testing.strategies", "arguments", "anatomy", "training", "plots",
+    "interop.sklearn",
 )  # fmt: skip
 MODULES = {"functional_nn", *(f"functional_nn.{name}" for name in PUBLIC)}
 

@@ -22,11 +22,13 @@ EVERY_LOSS = [
     losses.sigmoid_cross_entropy,
     losses.hinge(),
     losses.huber(),
+    losses.weighted(SQUARED),
 ]
 
 
 def test_every_public_loss_is_here():
-    assert {loss.name for loss in EVERY_LOSS} == set(losses.__all__) - {"Loss", "labels_hit", "softmax"}
+    others = {"Loss", "labels_hit", "softmax", "weighted_targets"}
+    assert {loss.name for loss in EVERY_LOSS} == set(losses.__all__) - others
 
 
 def plain_cross_entropy(logits, targets):

@@ -126,11 +126,11 @@ def test_a_step_below_zero_is_refused():
         optim.cosine(0.1, 10, warmup=2)(-1)
 
 
-@pytest.mark.parametrize("rate", [None, -1.0, math.nan, "0.1"])
+@pytest.mark.parametrize("rate", [None, -1.0, "0.1"])
 def test_a_schedule_of_ones_own_that_gives_no_rate_is_refused(rate):
     params = {"w": np.ones(2, np.float32)}
     optimizer = optim.sgd(lambda step: rate if step else 0.1)
     _, state = optimizer.update(params, optimizer.init(params), params)
-    message = f"the schedule's rate at step 1 is {rate!r}, expected a finite number that is not negative"
+    message = f"the schedule's rate at step 1 is {rate!r}, expected a number that is not negative"
     with refused(ValueError, f"scale_by_learning_rate: {message}"):
         optimizer.update(params, state, params)

@@ -9,7 +9,7 @@ from functional_nn import losses
 from tests.drawn import arguments_of, values_of
 from tests.oracles.torch_table import LOSSES, needs_torch, tensor, torch
 
-OTHERS = {"Loss", "labels_hit", "softmax"}  # public names of `losses` that are no losses
+OTHERS = {"Loss", "labels_hit", "softmax", "weighted_targets"}  # public names of `losses` that are no losses
 CLASSES = 4
 weights = st.floats(0.1, 5.0)
 SETTINGS = {
@@ -21,6 +21,7 @@ SETTINGS = {
     ),
     "hinge": st.fixed_dictionaries({"margin": st.floats(0.1, 5.0)}),
     "huber": st.fixed_dictionaries({"delta": st.floats(0.1, 5.0)}),
+    "weighted": st.fixed_dictionaries({"loss": st.sampled_from([losses.softmax_cross_entropy, losses.hinge(2.0)])}),
 }
 
 
@@ -44,6 +45,10 @@ def shares(rng, n):
     return np.clip(rng.uniform(-0.3, 1.3, (n, CLASSES)), 0.0, 1.0)
 
 
+def weighted_labels(rng, n):
+    return losses.weighted_targets(labels(rng, n), rng.uniform(0.1, 5.0, n))
+
+
 TARGETS = {
     "softmax_cross_entropy": [labels, probabilities, numbers],
     "cross_entropy": [labels],
@@ -52,6 +57,7 @@ TARGETS = {
     "hinge": [labels],
     "mean_squared_error": [numbers],
     "huber": [numbers],
+    "weighted": [weighted_labels],
 }
 
 
@@ -76,7 +82,8 @@ def test_losses_agree(name, data, n, seed):
     loss = getattr(losses, name)(**settings) if name in SETTINGS else getattr(losses, name)
     value, pullback = loss.vjp(outputs, targets)
     theirs = tensor(outputs)
-    expected = LOSSES[name](theirs, torch.tensor(targets), **settings)
+    arrays = [targets[field] for field in targets.dtype.names] if targets.dtype.names else [targets]
+    expected = LOSSES[name](theirs, *map(torch.tensor, arrays), **settings)
     expected.backward()
     assert value == pytest.approx(expected.item(), rel=1e-10, abs=1e-10)
     np.testing.assert_allclose(pullback(1.0), theirs.grad.numpy(), rtol=1e-10, atol=1e-10, strict=True)

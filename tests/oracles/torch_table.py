@@ -126,6 +126,14 @@ def cross_entropy(outputs, targets, label_smoothing=0.0, class_weights=None):
     return functional.cross_entropy(outputs, targets, weight=weights, label_smoothing=label_smoothing)
 
 
+def weighted(outputs, targets, weights, loss):
+    if loss.name == "hinge":
+        each = functional.multi_margin_loss(outputs, targets, margin=loss.call.arguments["margin"], reduction="none")
+    else:
+        each = functional.cross_entropy(outputs, targets, reduction="none")
+    return (weights * each).sum() / weights.sum()
+
+
 LOSSES = {
     "softmax_cross_entropy": cross_entropy,
     "cross_entropy": cross_entropy,
@@ -134,6 +142,7 @@ LOSSES = {
     "hinge": lambda outputs, targets, margin=1.0: functional.multi_margin_loss(outputs, targets, margin=margin),
     "mean_squared_error": lambda outputs, targets: functional.mse_loss(outputs, targets),
     "huber": lambda outputs, targets, delta=1.0: functional.huber_loss(outputs, targets, delta=delta),
+    "weighted": weighted,
 }
 
 

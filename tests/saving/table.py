@@ -63,6 +63,7 @@ ROWS: dict[str, tuple[Value, ...]] = {
     "losses.cross_entropy": (losses.cross_entropy(), losses.cross_entropy(0.1, (1.0, 1 / 3))),
     "losses.hinge": (losses.hinge(0.7),),
     "losses.huber": (losses.huber(),),
+    "losses.weighted": (losses.weighted(losses.huber(2.0)),),
     "models.improved_lenet5": (models.improved_lenet5(), models.improved_lenet5(3, activation=layers.leaky_relu(0.1))),
     "models.lenet5": (models.lenet5(), models.lenet5(3, activation=layers.relu, w_init=initializers.lecun_normal)),
     "models.lenet5_1998": (models.lenet5_1998(),),

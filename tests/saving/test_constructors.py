@@ -10,7 +10,8 @@ import pytest
 
 import functional_nn as fnn
 from functional_nn import layers
-from functional_nn.saving.store import load_with_extra, save_with_extra
+from functional_nn.saving.names import Known
+from functional_nn.saving.store import save_with_extra, stored
 from functional_nn.value import constant
 from tests.saving import table
 from tests.saving.same import same
@@ -94,8 +95,19 @@ def test_something_is_stored_beside_a_value_and_load_leaves_it_out(tmp_path: Pat
     extra = {"model": fnn.serial(c=crop(1)), "digest": "abc", "seed": (0, 1), "best": np.arange(3)}
     save_with_extra(tmp_path / "c.npz", table.result(), extra)
     assert same(fnn.load(tmp_path / "c.npz"), table.result())  # without crop, which the value does not need
-    value, loaded = load_with_extra(tmp_path / "c.npz", [crop])
-    assert same(value, table.result())
-    assert same(loaded, extra)
+    file = stored(tmp_path / "c.npz")
+    assert same(file.decoded("value", Known([])), table.result())
+    assert same(file.decoded("extra", Known([crop])), extra)
     fnn.save(tmp_path / "v.npz", 1)
-    assert load_with_extra(tmp_path / "v.npz") == (1, None)
+    assert stored(tmp_path / "v.npz").decoded("extra", Known([])) is None
+
+
+def test_a_trial_raises_what_saving_would_and_leaves_the_old_file(tmp_path: Path):
+    fnn.save(tmp_path / "v.npz", 1)
+    save_with_extra(tmp_path / "v.npz", 2, None, trial=True)
+    assert fnn.load(tmp_path / "v.npz") == 1
+    with pytest.raises(TypeError, match="cannot be saved"):
+        save_with_extra(tmp_path / "v.npz", object(), None, trial=True)
+    with pytest.raises(FileNotFoundError, match="nothing was written"):
+        save_with_extra(tmp_path / "no/v.npz", 2, None, trial=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["v.npz"]

@@ -47,7 +47,7 @@ def test_worst_entry_is_named_with_both_values():
 
     error = verdict(layer(np.square, pull))
     assert error.place == "mine.x[1, 2]"
-    assert error.got == pytest.approx(3 * error.expected, rel=1e-6)
+    assert error.claimed == pytest.approx(3 * error.measured, rel=1e-6)
     assert error.step is not None
     assert "mine.x[1, 2]: wrong derivative" in str(error)
 
@@ -120,7 +120,7 @@ def test_changed_dtypes_and_trees_are_found():
 
 def test_training_output_that_is_not_applys_is_found():
     bad = Layer("mine", apply=lambda params, x: x, vjp=lambda params, x, *, key=None, wrt_x=True: (2 * x, None))
-    assert verdict(bad).verdict == "vjp's output is not apply's"
+    assert verdict(bad).verdict == "vjp's output is not the function's"
 
 
 def test_same_seed_same_verdict():

@@ -85,7 +85,7 @@ def test_values_that_are_no_python_floats_are_a_changed_dtype(kind):
 def test_a_value_that_is_not_applys_is_found():
     right = squared()
     other = right.replace(apply=lambda o, t: 2.0 * right.apply(o, t))
-    assert error_of(other).verdict == "vjp's output is not apply's"
+    assert error_of(other).verdict == "vjp's output is not the function's"
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ def tied(entries):
 def test_a_gradient_that_every_tied_entry_gets_in_full_is_found(entries):
     error = error_of(pooled(lambda count: 1.0), {}, tied(entries))
     assert (error.verdict, error.path) == ("wrong derivative", "toy.x")
-    assert error.got == pytest.approx(entries * error.expected, rel=1e-6)
+    assert error.claimed == pytest.approx(entries * error.measured, rel=1e-6)
 
 
 @pytest.mark.parametrize("entries", [3, 4])
@@ -249,4 +249,4 @@ def test_a_gradient_of_zero_where_the_true_one_is_small_is_found(share):
 
     for seed in range(10):
         error = error_of(with_pullback(lambda x: np.sin(x) * sizes, pull), {}, normal(3, 4, seed=seed), seed=seed)
-        assert (error.verdict, error.index[1], error.got) == ("wrong derivative", 2, 0.0)
+        assert (error.verdict, error.index[1], error.claimed) == ("wrong derivative", 2, 0.0)

@@ -25,8 +25,8 @@ def test_a_relu_at_zero_is_a_kink_at_its_index():
     x[2, 1] = 0.0
     error = error_of(layers.relu, x=x)
     assert (error.verdict, error.place) == ("kink within the step", "relu.x[2, 1]")
-    assert error.got == 0.0
-    assert error.expected != 0.0
+    assert error.claimed == 0.0
+    assert error.measured != 0.0
 
 
 def test_a_tie_under_a_max_pool_is_a_kink():
@@ -44,7 +44,7 @@ def test_a_wrong_derivative_beside_a_kink_is_not_excused(zeros):
     wrong = elementwise(lambda x: np.maximum(x, 0.0), lambda x: 1.01 * (x > 0.0))
     error = error_of(wrong, x=x)
     assert error.verdict == "wrong derivative"
-    assert error.got == pytest.approx(1.01 * error.expected)
+    assert error.claimed == pytest.approx(1.01 * error.measured)
 
 
 def test_a_wrong_derivative_at_a_point_of_kinks_only_is_found_beside_them():
@@ -80,7 +80,7 @@ def test_values_with_more_rounding_than_float64s_are_rounding_noise(f):
 def test_random_numbers_without_a_key_are_rounding_noise_or_another_output():
     rng = np.random.default_rng(0)
     noisy = elementwise(lambda x: x + 1e-9 * rng.standard_normal(x.shape), np.ones_like)
-    assert error_of(noisy).verdict in ("rounding noise", "vjp's output is not apply's")
+    assert error_of(noisy).verdict in ("rounding noise", "vjp's output is not the function's")
 
 
 def test_a_layer_that_computes_in_float32_whatever_it_is_given_is_too_short():
@@ -95,7 +95,7 @@ def test_a_float32_gradient_that_is_not_float64s_is_found():
     check_vjp(split, {}, normal(3, 4))
     error = error_of(split, x=normal(3, 4).astype(np.float32))
     assert (error.verdict, error.path) == ("rounding noise", "toy.x")
-    assert error.got == pytest.approx(1.001 * error.expected, rel=1e-5)
+    assert error.claimed == pytest.approx(1.001 * error.measured, rel=1e-5)
 
 
 def test_a_float32_gradient_that_overflows_is_found():
@@ -252,7 +252,7 @@ def test_a_training_pass_with_another_output_is_found(change):
         return change(np.sin(x)), lambda dy: ({}, np.cos(x))
 
     error = error_of(sine(vjp))
-    assert (error.verdict, error.path) == ("vjp's output is not apply's", "toy.y")
+    assert (error.verdict, error.path) == ("vjp's output is not the function's", "toy.y")
 
 
 def test_errors_are_assertion_errors_that_pickle():
@@ -260,9 +260,9 @@ def test_errors_are_assertion_errors_that_pickle():
     assert isinstance(error, AssertionError)
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error)
-    assert (again.verdict, again.place, again.expected, again.step) == (
+    assert (again.verdict, again.place, again.measured, again.step) == (
         error.verdict,
         error.place,
-        error.expected,
+        error.measured,
         error.step,
     )

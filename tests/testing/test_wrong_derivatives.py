@@ -50,7 +50,7 @@ def test_one_wrong_entry_among_ten_thousand_is_found(seed):
     index = tuple(int(i) for i in np.random.default_rng(seed).integers(0, 100, 2))
     error = error_of(mistaken(affine(100), one_entry(index), "w"), params, x, seed=seed)
     assert (error.path, error.index) == ("affine.w", index)
-    assert error.got == pytest.approx(1.01 * error.expected, rel=1e-6)
+    assert error.claimed == pytest.approx(1.01 * error.measured, rel=1e-6)
     assert error.place == f"affine.w[{index[0]}, {index[1]}]"
     assert error.step > 0.0
 

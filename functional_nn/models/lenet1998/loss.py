@@ -18,6 +18,12 @@ def penalty_loss(rubbish: float = 0.1) -> Loss:
     The mean over the batch (eq. 9): the penalty of the right class, and how likely the wrong ones and a class of
     rubbish are beside it, with its constant penalty j. Derivative: 1 at the label, less e^-y_i over the sum.
     The smallest output is a hit. Raises `ValueError` for a j that is not above 0.
+
+    >>> loss = models.penalty_loss(rubbish=0.1)
+    >>> round(loss.apply(np.array([[0.0, 50.0]]), np.array([0])), 4)  # log(e^-0.1 + 1)
+    0.6444
+    >>> loss.hits(np.array([[0.0, 50.0]]), np.array([0]))
+    array([ True])
     """
 
     def vjp(outputs: np.ndarray, targets: np.ndarray) -> tuple[float, LossPullback]:

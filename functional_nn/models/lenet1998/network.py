@@ -23,6 +23,11 @@ def lenet5_1998() -> Layer:
     """Return LeNet-5 of 1998 for images (n, 32, 32, 1) of digits: outputs (n, 10) are penalties, the smallest wins.
 
     Parameters: c1, s2, c3, s4, c5, f6; the radial basis functions are fixed. Train it with `penalty_loss()`.
+
+    >>> model = models.lenet5_1998()
+    >>> params = model.init(np.random.default_rng(0), (32, 32, 1))
+    >>> tree.size(params), model.output_shape((32, 32, 1))
+    (60000, (10,))
     """
     parts = {
         "c1": conv2d(6, 5, w_init=fan_in_uniform),

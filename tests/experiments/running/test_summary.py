@@ -7,7 +7,7 @@ import pytest
 
 from experiments.report.rows import ROWS
 from experiments.running.outcome import Outcome
-from experiments.running.summary import gain, summarize, wilson
+from experiments.running.summary import gain, summarize
 
 
 def test_means_and_deviations_are_over_the_seeds(splits):
@@ -19,12 +19,6 @@ def test_means_and_deviations_are_over_the_seeds(splits):
     assert summary["val_test"] == 0.375
     assert [record["val_test"] for record in summary["seeds"]] == [0.25, 0.5]
     assert summarize(ROWS[0], outcomes[:1], splits)["val_sd"] is None
-
-
-def test_wilsons_interval_is_the_published_one():
-    """Newcombe 1998, table I, method 3: 81 of 263, and 0 of 20."""
-    np.testing.assert_allclose(wilson(81 / 263, 263), (0.2553, 0.3662), atol=5e-5)
-    np.testing.assert_allclose(wilson(0.0, 20), (0.0, 0.1611), atol=5e-5)
 
 
 def test_a_gain_is_paired_over_the_images():

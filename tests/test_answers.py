@@ -1,11 +1,11 @@
-"""The ranking of confusions and mistakes, and what is refused."""
+"""The ranking of confusions and mistakes, the interval of a share, and what is refused."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from functional_nn import losses, models, plots
+from functional_nn import answers, losses, models
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 PREDICTED = np.array([1, 1, 0, 0, 1, 2])
@@ -13,29 +13,29 @@ PREDICTED = np.array([1, 1, 0, 0, 1, 2])
 
 @pytest.mark.parametrize("predicted", [PREDICTED, np.eye(3)[PREDICTED]], ids=["classes", "outputs"])
 def test_the_most_frequent_wrong_pairs_come_first(predicted):
-    assert plots.frequent_confusions(LABELS, predicted) == [(0, 1, 2), (1, 0, 1)]
-    assert plots.frequent_confusions(LABELS, predicted, 1) == [(0, 1, 2)]
+    assert answers.frequent_confusions(LABELS, predicted) == [(0, 1, 2), (1, 0, 1)]
+    assert answers.frequent_confusions(LABELS, predicted, 1) == [(0, 1, 2)]
 
 
 def test_right_answers_are_no_confusions():
-    assert plots.frequent_confusions(LABELS, LABELS) == []
-    assert plots.confident_mistakes(LABELS, np.eye(3)[LABELS]) == []
+    assert answers.frequent_confusions(LABELS, LABELS) == []
+    assert answers.confident_mistakes(LABELS, np.eye(3)[LABELS]) == []
 
 
 def test_the_most_confident_wrong_answers_come_first():
     outputs = np.array([[5.0, 0.0], [0.0, 1.0], [0.0, 9.0], [3.0, 0.0]])
-    found = plots.confident_mistakes(np.array([0, 0, 0, 1]), outputs)
+    found = answers.confident_mistakes(np.array([0, 0, 0, 1]), outputs)
     assert [mistake.example for mistake in found] == [2, 3, 1]
     assert [mistake.predicted for mistake in found] == [1, 0, 1]
     assert found[2].probability == pytest.approx(1 / (1 + np.exp(-1.0)))
-    assert plots.confident_mistakes(np.array([0, 0, 0, 1]), outputs, 1) == found[:1]
+    assert answers.confident_mistakes(np.array([0, 0, 0, 1]), outputs, 1) == found[:1]
 
 
 def test_a_loss_says_which_output_wins():
     penalties = np.array([[1.0, 9.0, 9.0], [9.0, 9.0, 1.0]])
     labels, loss = np.array([0, 1]), models.penalty_loss()
-    assert plots.frequent_confusions(labels, penalties, loss=loss) == [(1, 2, 1)]
-    (mistake,) = plots.confident_mistakes(labels, penalties, loss=loss)
+    assert answers.frequent_confusions(labels, penalties, loss=loss) == [(1, 2, 1)]
+    (mistake,) = answers.confident_mistakes(labels, penalties, loss=loss)
     assert mistake[:2] == (1, 2)
     assert mistake.probability == loss.scores(penalties)[1, 2]
 
@@ -61,7 +61,7 @@ OUTPUTS = np.eye(3)[PREDICTED]
 )
 def test_bad_answers_are_refused(labels, predicted, loss, error, message):
     with pytest.raises(error, match=message):
-        plots.frequent_confusions(labels, predicted, loss=loss)
+        answers.frequent_confusions(labels, predicted, loss=loss)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,26 @@ def test_bad_answers_are_refused(labels, predicted, loss, error, message):
 )
 def test_bad_names_are_refused(classes, error, message):
     with pytest.raises(error, match=message):
-        plots.confusion(LABELS, OUTPUTS, classes)
+        answers.answers("confusion", LABELS, OUTPUTS, classes, None)
 
 
 @pytest.mark.parametrize("most", [0, 1.5])
 def test_a_bad_number_is_refused(most):
     with pytest.raises(ValueError, match="most is"):
-        plots.frequent_confusions(LABELS, PREDICTED, most)
+        answers.frequent_confusions(LABELS, PREDICTED, most)
     with pytest.raises(ValueError, match="most is"):
-        plots.confident_mistakes(LABELS, OUTPUTS, most)
+        answers.confident_mistakes(LABELS, OUTPUTS, most)
+
+
+def test_wilsons_interval_is_the_published_one():
+    """Newcombe 1998, table I, method 3: 81 of 263, and 0 of 20."""
+    np.testing.assert_allclose(answers.wilson(81 / 263, 263), (0.2553, 0.3662), atol=5e-5)
+    np.testing.assert_allclose(answers.wilson(0.0, 20), (0.0, 0.1611), atol=5e-5)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (150, 450), (1, 2)])
+def test_the_interval_holds_the_shares_from_which_the_figure_is_less_than_196_deviations_away(right, n):
+    share = right / n
+    for bound, inside in zip(answers.wilson(share, n), (share >= 1e-9, share <= 1 - 1e-9), strict=True):
+        deviation = np.sqrt(bound * (1 - bound) / n)  # the bound's own, which is what Wilson's interval is made from
+        assert abs(share - bound) == pytest.approx(1.959964 * deviation if inside else 0.0, abs=1e-9)

@@ -1,7 +1,8 @@
-"""A classifier's answers: checked, and ranked by what is most worth a look. Nothing here is drawn."""
+"""A classifier's answers: checked, counted, and ranked by what is most worth a look. Nothing here is drawn."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -21,9 +22,12 @@ __all__ = [
     "frequent_confusions",
     "images_of",
     "scores_of",
+    "short_names",
+    "wilson",
 ]
 
 SHADES = 255.0
+Z = 1.959964  # the standard normal's 97.5 % quantile
 
 
 class Answers(NamedTuple):
@@ -56,6 +60,10 @@ def frequent_confusions(
     """Return the `most` frequent confusions, the most frequent first, equals in the order of the classes.
 
     Arguments and errors are those of `plots.confusion`. Fewer are returned where there are no more.
+
+    >>> from functional_nn import plots
+    >>> plots.frequent_confusions(np.array([0, 0, 1, 2]), np.array([1, 1, 1, 0]))
+    [Confusion(label=0, predicted=1, times=2), Confusion(label=2, predicted=0, times=1)]
     """
     count("frequent_confusions", "most", most)
     wrong = counts_of(answers("frequent_confusions", labels, predicted, None, loss))
@@ -71,6 +79,10 @@ def confident_mistakes(
     """Return the `most` confident mistakes, in falling order of the probability of the wrong class.
 
     Arguments and errors are those of `plots.mistakes`. Fewer are returned where there are no more.
+
+    >>> from functional_nn import plots
+    >>> plots.confident_mistakes(np.array([0, 0]), np.array([[0.0, 50.0], [50.0, 0.0]]))
+    [Mistake(example=0, predicted=1, probability=1.0)]
     """
     count("confident_mistakes", "most", most)
     scores = scores_of("confident_mistakes", outputs, loss)
@@ -78,6 +90,16 @@ def confident_mistakes(
     confidence = np.where(predicted == labels, -1.0, scores.max(axis=1))
     order = np.argsort(-confidence, kind="stable")[:most]
     return [Mistake(int(i), int(predicted[i]), float(confidence[i])) for i in order if confidence[i] >= 0]
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of n examples (Wilson 1927).
+
+    It shows how much the figure would vary with another n examples, not how much it varies over seeds of training.
+    """
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def counts_of(given: Answers) -> np.ndarray:
@@ -148,6 +170,13 @@ def images_of(function: str, images: np.ndarray, n: int) -> np.ndarray:
         expected = "expected uint8, or floats from 0 to 1: give the images as they were before the model's transform"
         raise ValueError(f"{function}: images are {images.dtype} from {bounds}, {expected}")
     return images[..., 0] if images.shape[-1] == 1 else images
+
+
+def short_names(names: Sequence[str], longest: int) -> list[str]:
+    """Return the names up to the first comma where they stay different, cut to so many letters."""
+    first = [name.split(",")[0].strip() for name in names]
+    kept = first if len(set(first)) == len(names) else names
+    return [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in kept]
 
 
 def _check_integers(function: str, name: str, values: Any) -> None:

@@ -1,0 +1,84 @@
+"""The parser of `functional-nn`, and how it answers what it cannot do: in a line that says what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+
+import functional_nn
+from functional_nn.cli import check, classify, evaluate, summary, train
+from functional_nn.cli.options import Parser
+from functional_nn.cli.target import OwnCodeError
+from functional_nn.training import DivergenceError
+
+__all__ = ["main"]
+
+NAME = "functional-nn"
+COMMANDS = (train, classify, evaluate, summary, check)
+EXPECTED = (ValueError, TypeError, OSError, ImportError, DivergenceError)  # any other error is a bug
+WRONG, UNUSABLE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141  # exit codes, the last two as a shell gives them
+
+EXAMPLES = """\
+examples:
+  functional-nn train pets --out pets.npz          # pets/cat/*.jpg, pets/dog/*.jpg, ...
+  functional-nn classify pets.npz holiday.jpg      # which of them is it?
+  functional-nn evaluate pets.npz pets             # how often is it right?
+  functional-nn summary pets.npz                   # its layers
+  functional-nn check my_layers.py:scale --input-shape 8,8,3
+
+`functional-nn COMMAND --help` shows a command's options, with more examples.
+
+exit codes: 0 fine; 1 what you asked about is wrong (files that are no images, a wrong gradient);
+2 input that cannot be used; 130 interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, by default that of the process, and return its exit code."""
+    _write_any_text()
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:
+        return _said(f"interrupted: {interrupt}" if str(interrupt) else "interrupted", INTERRUPTED)
+    except BrokenPipeError:  # such as `... | head`: the reader has seen enough
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OwnCodeError as error:
+        traceback.print_exception(error.__cause__)
+        return _said(f"{error}: the traceback is above", WRONG)
+    except EXPECTED as error:
+        if options.traceback:
+            traceback.print_exc()
+        return _said(f"error: {error}", UNUSABLE)
+    return code
+
+
+def _parser() -> Parser:
+    parser = Parser(prog=NAME, description="Neural networks for pictures, in pure NumPy.", epilog=EXAMPLES)
+    parser.add_argument("--version", action="version", version=f"{NAME} {functional_nn.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    for command in COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        one = commands.add_parser(name, description=command.__doc__, epilog=command.EXAMPLES, help=command.HELP)
+        command.add_options(one)
+        one.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+        one.set_defaults(run=command.run)
+    return parser
+
+
+def _said(message: str, code: int) -> int:
+    with suppress(BrokenPipeError):
+        print(f"{NAME}: {message}", file=sys.stderr)
+    return code
+
+
+def _write_any_text() -> None:
+    """Let names be printed that the terminal's encoding does not have, as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,66 @@
+"""Say how often a network is right on the images of DATA, class by class, and what it takes for what."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from functional_nn import data
+from functional_nn.cli.options import Parser, loaded
+from functional_nn.cli.scores import scores_of
+from functional_nn.data import Splits
+from functional_nn.trained import Trained
+
+__all__ = ["EXAMPLES", "HELP", "add_options", "run"]
+
+HELP = "accuracy with its interval, recall by class, confusions"
+EXAMPLES = """\
+examples:
+  functional-nn evaluate pets.npz pets                  # the test images, which training did not see
+  functional-nn evaluate pets.npz pets --split val
+  functional-nn evaluate pets.npz other-pets --json     # for other programs
+
+DATA is as for train; its classes must have the names that the network knows."""
+
+
+def add_options(parser: Parser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("net", type=Path, metavar="NET", help="a file that train wrote")
+    parser.add_argument("data", metavar="DATA", help='a folder of images as for train, or "digits"')
+    parser.add_argument("--split", choices=("train", "val", "test"), default="test", help="default: %(default)s")
+    parser.add_argument("--cache", type=Path, metavar="FILE.npz", help="keep the decoded images in this file")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate, and return 0."""
+    network = loaded(options.net)
+    splits = data.load(options.data, network.input_shape[0], cache=options.cache)
+    images, labels = getattr(splits, options.split)
+    if not len(images):
+        raise ValueError(f"{options.data}: there are no {options.split} images: choose another --split")
+    if images.shape[1:] != network.input_shape:
+        shapes = f"{options.data} has images of shape {images.shape[1:]}, {options.net} takes {network.input_shape}"
+        raise ValueError(f"{shapes}: give data of the kind that it was trained on")
+    labels = _renumbered(options, network, splits)[labels]
+    scores = scores_of(network, labels, network.predict(images))
+    if options.json:
+        print(json.dumps({"net": str(options.net), "data": options.data, "split": options.split} | scores.plain()))
+    else:
+        print(f"{options.net} on the {options.split} images of {splits.description}\n{scores}\n\n{scores.tables()}")
+    return 0
+
+
+def _renumbered(options: argparse.Namespace, network: Trained, splits: Splits) -> np.ndarray:
+    """Return the network's number of each class of the data. Raise `ValueError` unless the names are the same."""
+    known, found = set(network.classes), set(splits.classes)
+    if known != found or len(splits.classes) != len(found):
+        lacking, unknown = (", ".join(sorted(names)[:5]) or "none" for names in (known - found, found - known))
+        raise ValueError(
+            f"{options.data}: its classes are not those of {options.net}: missing {lacking}; unknown {unknown}: "
+            "give the folders or the lines of classes.txt the same names"
+        )
+    return np.array([network.classes.index(name) for name in splits.classes])

@@ -1,0 +1,60 @@
+"""The files of one training run, beside the network that it makes, and what may be replaced.
+
+pets.npz             the network, written at the end
+pets.html            its page
+pets.checkpoint.npz  the run so far, for the same command to go on from; removed at the end
+pets.best.npz        the best epoch so far; removed at the end
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from functional_nn.cli.options import NETWORK_ENDINGS
+from functional_nn.extras import needs_extra
+from functional_nn.files import exists
+
+__all__ = ["RunFiles"]
+
+
+class RunFiles(NamedTuple):
+    """The paths."""
+
+    net: Path
+    page: Path
+    checkpoint: Path
+    best: Path
+
+    @classmethod
+    def of(cls, out: Path) -> RunFiles:
+        """Return the paths of the run that makes the network `out`. Raise `ValueError` for another ending."""
+        if out.suffix.lower() not in NETWORK_ENDINGS or not out.stem:
+            raise ValueError(f"--out {out}: expected a name that ends in {' or '.join(NETWORK_ENDINGS)}")
+        if out.suffix.lower() == ".safetensors":
+            with needs_extra("safetensors", f"--out {out}"):
+                import safetensors  # noqa: F401 (better missed now than after the training)
+        return cls(out, *(out.with_name(out.stem + ending) for ending in (".html", ".checkpoint.npz", ".best.npz")))
+
+    def check(self, data: str, cache: Path | None, *, force: bool) -> bool:
+        """Make the folder, and return whether an interrupted run is there to go on from.
+
+        Raises `ValueError` for files that would be lost, and `OSError` where nothing can be written.
+        """
+        for role, path in (("DATA", Path(data)), ("--cache", cache)):
+            if path is not None and any(path.resolve() == own.resolve() for own in self):
+                raise ValueError(f"{role} {path}: is a file that this run writes: give another --out")
+        self.net.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.net.parent):
+            pass
+        standing = [path for path in (self.net, self.page, self.best) if exists(path)]
+        goes_on = exists(self.checkpoint)
+        if standing and not goes_on and not force:
+            raise ValueError(f"{standing[0]} exists: name another --out, or give --force to replace it")
+        return goes_on
+
+    def begin_anew(self) -> None:
+        """Remove what an interrupted run left, or one that has ended."""
+        self.checkpoint.unlink(missing_ok=True)
+        self.best.unlink(missing_ok=True)
