@@ -36,19 +36,6 @@ def lenet5_1998(classes: int) -> Layer:
 
 SETTINGS = Settings(0.01, epochs=12, weight_decay=0.02, batch_size=64, shift=2, flip=False)
 LENET5 = Row("lenet5_silu", "LeNet-5 with SiLU", partial(models.lenet5, activation=layers.silu), SETTINGS)
-TRIALS = (  # (learning rate, batch size, weight decay, shift, seed): accuracy on the 10,000 images held out
-    ((0.003, 128, 0.02, 2, 0), 0.9929),
-    ((0.003, 128, 0.02, 2, 1), 0.9938),
-    ((0.006, 128, 0.02, 2, 0), 0.9942),
-    ((0.006, 128, 0.02, 2, 1), 0.9937),
-    ((0.01, 128, 0.02, 2, 0), 0.9949),
-    ((0.01, 128, 0.02, 2, 1), 0.9942),
-    ((0.003, 64, 0.1, 1, 0), 0.9942),
-    ((0.003, 64, 0.0, 2, 0), 0.9944),
-    ((0.003, 64, 0.5, 2, 0), 0.9920),
-    ((0.006, 64, 0.02, 2, 0), 0.9946),
-    ((0.01, 64, 0.02, 2, 0), 0.9953),
-)
 OF_1998 = Row(
     "lenet5_1998",
     "LeNet-5 as it was in 1998",
@@ -72,11 +59,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--epochs", type=positive, default=SETTINGS.epochs, metavar="N", help="default: %(default)s")
     add("--model", choices=tuple(MODELS), default="lenet5", help="default: %(default)s")
     add("--hold-out", action="store_true", help="do not train on the validation images")
+    add("--trials", action="store_true", help="repeat the trials that chose the settings, without the test images")
     return parser
 
 
 @command(_parser(), check_runs)
 def main(options: argparse.Namespace) -> None:
+    if options.trials:
+        from experiments.mnist_trials import TRIALS, run_trials
+
+        run_trials(options, LENET5, TRIALS)
+        return
     from experiments.single import train_one  # needs the extra
 
     row = row_of(options.model, epochs=options.epochs)

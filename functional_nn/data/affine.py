@@ -53,7 +53,14 @@ def random_affine(degrees: float, scale: float = 0.0, pixels: float = 0.0) -> Ba
     black before `standardize`, the training set's mean colour after. Raises `ValueError` for negative arguments, a
     scale above 1000 and angles above 180 degrees, `TypeError` for images of another dtype.
 
-        fnn.data.chain(fnn.data.random_affine(10, scale=0.1, pixels=2), fnn.data.standardize(images))
+    >>> x = np.zeros((2, 5, 5, 1), np.uint8)
+    >>> x[:, 2, 1:4] = 200
+    >>> data.random_affine(45)(x, key=2)[0, :, :, 0]
+    array([[  0,   0,   0,   0,   0],
+           [  0,  61,  14,   0,   0],
+           [  7, 127, 200, 127,   7],
+           [  0,   0,  14,  61,   0],
+           [  0,   0,   0,   0,   0]], dtype=uint8)
     """
 
     def transformed(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
@@ -62,7 +69,9 @@ def random_affine(degrees: float, scale: float = 0.0, pixels: float = 0.0) -> Ba
         if x.dtype not in DTYPES:
             raise TypeError(f"random_affine: x is of {x.dtype}, expected uint8, float32 or float64: convert the images")
         if pixels >= min(x.shape[1:3]):
-            raise ValueError(f"random_affine: {pixels} pixels would shift a {x.shape[1]}x{x.shape[2]} image out of sight")
+            raise ValueError(
+                f"random_affine: {pixels} pixels would shift a {x.shape[1]}x{x.shape[2]} image out of sight"
+            )
         if key is None or degrees == scale == pixels == 0.0:
             return x
         drawn = keys.generator(key).uniform(-1.0, 1.0, size=(4, len(x)))
@@ -73,7 +82,7 @@ def random_affine(degrees: float, scale: float = 0.0, pixels: float = 0.0) -> Ba
 
 
 def _warped(x: np.ndarray, angles: np.ndarray, factors: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Return the images turned by angles (n,) (counter-clockwise), enlarged by factors (n,), moved by offsets (2, n)."""
+    """Return the images turned counter-clockwise by angles (n,), enlarged by factors (n,), moved by offsets (2, n)."""
     dtype = np.float32 if x.dtype == np.uint8 else x.dtype
     n, height, width, channels = x.shape
     down, right = _sources(height, width, angles, factors, offsets)
