@@ -15,6 +15,8 @@ from experiments.running.paired import paired
 from experiments.running.summary import Summary
 from experiments.showing import page
 
+UNDECIDED, NOTHING = "not told from no effect", "changes no seed's accuracy"
+
 
 def paragraphs(
     ranking: Sequence[Line],
@@ -83,16 +85,16 @@ def _network(network: Network, ranking: Sequence[Line], rows: Sequence[Summary])
 
 
 def _effects(lines: Sequence[Line], name: str, positive: str, negative: str) -> str:
-    """Return which differences are positive, which negative, and which the intervals do not tell from none."""
-    groups = {positive: [], negative: [], "not told from no effect": []}
+    """Return which differences are positive, negative, not told from none, and none at all."""
+    groups: dict[str, list[Line]] = {positive: [], negative: [], UNDECIDED: [], NOTHING: []}
     for line in lines:
         sign = positive if line[name] > 0 else negative
-        groups[sign if line[f"{name}_shows"] else "not told from no effect"].append(line)
-    texts = [
-        f"{verb}: {', '.join(f'{_titled(line)} {difference(line, name)}' for line in chosen)}"
-        for verb, chosen in groups.items()
-        if chosen
-    ]
+        undecided = NOTHING if line[f"{name}_interval"] == [0.0, 0.0] else UNDECIDED
+        groups[sign if line[f"{name}_shows"] else undecided].append(line)
+    texts = []
+    for verb, chosen in groups.items():
+        values = [f"{_titled(line)}{'' if verb == NOTHING else f' {difference(line, name)}'}" for line in chosen]
+        texts += [f"{verb}: {', '.join(values)}"] if chosen else []
     return "; ".join(texts)
 
 

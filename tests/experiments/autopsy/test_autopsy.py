@@ -205,6 +205,7 @@ def test_intervals_and_ranks_are_the_hand_worked_ones(by_hand):
 def test_the_text_ranks_only_what_the_intervals_tell_apart(by_hand):
     (text,) = (t for t in paragraphs(ranked(by_hand), by_hand, overflow(), 3) if t.startswith("Perceptron"))
     assert "costs: dw2 in place of w2 (eq. 4) +0.510 (+0.466 to +0.554); not told from no effect: hidden" in text
+    assert "; changes no seed's accuracy: softmax without its maximum, float128 (9)." in text
     assert "helps: dw2 in place of w2 (eq. 4)" in text
     assert "The most helpful repair is that of dw2 in place of w2 (eq. 4): it reaches 0.973, the right" in text
     assert "these seeds do not tell the two apart" in text
