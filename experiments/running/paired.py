@@ -48,6 +48,15 @@ def t_interval(values: Sequence[float], comparisons: int = 1) -> tuple[float, fl
     return mean - half, mean + half
 
 
+def told_apart(one: float, other: float, images: int) -> bool:
+    """Return whether so many images tell two accuracies apart: the 95 % interval of their difference excludes 0.
+
+    It takes the two for independent, though they are of the same images: where it says yes, the images do.
+    """
+    variance = (one * (1 - one) + other * (1 - other)) / images
+    return abs(one - other) > Z * math.sqrt(variance)
+
+
 def paired(ours: Sequence[float], theirs: Sequence[float], comparisons: int = 1) -> Difference:
     """Return the mean of ours - theirs, where the i-th of both are of the same seed, and its interval."""
     differences = np.subtract(ours, theirs)

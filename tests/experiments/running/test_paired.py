@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.running.paired import Difference, paired, ranks, t_interval
+from experiments.running.paired import Difference, paired, ranks, t_interval, told_apart
 
 
 def test_the_interval_of_a_mean_is_the_hand_worked_one():
@@ -74,3 +74,11 @@ def test_the_interval_holds_the_mean_of_95_in_100_samples():
     intervals = [t_interval(sample) for sample in rng.normal(3.0, 2.0, (2000, 5)).tolist()]
     held = np.mean([low <= 3.0 <= high for low, high in intervals])
     assert abs(held - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_shares_are_told_apart_where_their_difference_exceeds_its_interval():
+    """0.5 of 200 images has the variance 0.25 / 200, a difference of two twice that: 1.96 sqrt(0.0025) = 0.098."""
+    assert not told_apart(0.5, 0.597, 200)
+    assert told_apart(0.5, 0.6, 200)
+    assert told_apart(0.6, 0.5, 200)
+    assert not told_apart(1.0, 1.0, 200)
