@@ -1,7 +1,8 @@
 """The trials that choose the settings of `experiments.mnist`: python -m experiments.mnist --data DIR --trials
 
 Each trains on the first five sixths of all training images (of MNIST's 60,000, 50,000) and is evaluated on the others.
-No trial reads a test image. The recorded figures are those of MNIST.
+No trial reads a test image. The recorded figures are those of MNIST, one seed each. Of 10,000 images, two accuracies
+around 0.994 are told apart where they differ by 0.002 or more.
 """
 
 from __future__ import annotations
@@ -67,11 +68,10 @@ TRIALS = (
     Trial({"learning_rate": 0.003, "weight_decay": 0.5}, 0, 0.9920),
     Trial({"learning_rate": 0.006}, 0, 0.9946),
     Trial({"learning_rate": 0.01}, 0, 0.9953),
-    Trial({"average": 0.999}, 0),
-    Trial(AFFINE | {"average": 0.999}, 0),
-    Trial(AFFINE | {"average": 0.999}, 0, smoothing=0.1),
-    Trial(AFFINE | {"average": 0.999, "epochs": 24}, 0),
-    Trial({"rotation": 15, "scale": 0.15, "average": 0.999, "epochs": 24}, 0),
+    Trial({"average": 0.999}, 0, 0.9937, last=0.9936),
+    Trial(AFFINE | {"average": 0.999}, 0, 0.9931, last=0.9929),
+    Trial(AFFINE | {"average": 0.999}, 0, 0.9933, last=0.9933, smoothing=0.1),
+    Trial(AFFINE | {"average": 0.999, "epochs": 24}, 0, 0.9935, last=0.9935),
 )
 
 
