@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from functional_nn import tree
-from functional_nn.anatomy import leaf_layers
+from functional_nn.anatomy import input_dtype
 from functional_nn.arguments import ARRAYS, count
 from functional_nn.data.decoding import decode_usable
 from functional_nn.data.image_file import resized
@@ -211,12 +211,8 @@ class Trained(Record):
                 y = self.transform(x, None)
                 if isinstance(y, np.ndarray) and y.dtype in FLOATS:
                     return x
-        leaves = leaf_layers(self.model, self.input_shape) if self.transform is None else ()
-        if leaves and leaves[0].layer.integer_input:
-            return np.zeros((1, *self.input_shape), np.int64)
-        arrays = tree.leaves((self.params, [leaf.layer.fixed for leaf in leaves]))
-        dtypes = [array.dtype for array in arrays if isinstance(array, np.ndarray) and array.dtype in FLOATS]
-        return np.zeros((1, *self.input_shape), dtypes[0] if dtypes else np.float32)
+        shape = self.input_shape if self.transform is None else None
+        return np.zeros((1, *self.input_shape), input_dtype(self.model, self.params, shape))
 
 
 def _listed(inputs: Iterable[Image]) -> list[Any]:

@@ -30,6 +30,7 @@ class Value:
     """What cannot be changed, and equals what the same call makes. Without a call it equals itself alone."""
 
     call: Call | None = None
+    inner: Value | None = None  # what the constructor got from another one and returned: lenet5() is a serial(...)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self!r} cannot be changed: make a new one with call({name}=...)")
@@ -63,7 +64,7 @@ class Value:
 
     def remembering(self, call: Call) -> Self:
         """Return a copy that is this call's; what another constructor made takes the name of this one."""
-        fields = {**self.__dict__, "call": call}
+        fields = {**self.__dict__, "call": call, "inner": None if self.call is None else self}
         if self.call is not None and "name" in fields:
             fields["name"] = call.name
         return _unpickled(type(self), fields)

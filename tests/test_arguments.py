@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ margins = st.tuples(st.tuples(small, small), st.tuples(small, small))
 
 def test_every_check_is_public_and_tested_here():
     types, conversions = {"Margins", "Padding", "Pair"}, {"as_margins", "as_pair"}
-    checks = {"array", "count", "flag", "optional", "padding", "pair", *NUMBERS}
+    checks = {"array", "as_path", "count", "flag", "initializer", "optional", "padding", "pair", *NUMBERS}
     assert set(arguments.__all__) == types | conversions | checks
 
 
@@ -157,3 +158,19 @@ def test_array_takes_plain_arrays_alone(bad):
     assert arguments.array("mine", "x", x) is x
     with refused(TypeError, f"mine: x is {no_array(bad)}"):
         arguments.array("mine", "x", bad)
+
+
+def test_an_initializer_is_a_function():
+    def ones(rng, shape):
+        return np.ones(shape, np.float32)
+
+    assert arguments.initializer("dense", "w_init", ones) is ones
+    with refused(TypeError, "dense: w_init is 'he', expected a function such as initializers.he_normal"):
+        arguments.initializer("dense", "w_init", "he")
+
+
+def test_a_path_is_a_string_or_a_path():
+    assert arguments.as_path("idx", "root", "a/b") == arguments.as_path("idx", "root", Path("a/b")) == Path("a/b")
+    for bad in (5, None, b"a", ["a"]):
+        with refused(TypeError, f"idx: root is {bad!r}, expected a path: a string or a pathlib.Path"):
+            arguments.as_path("idx", "root", bad)

@@ -31,17 +31,17 @@ def test_importing_the_library_imports_no_optional_dependency() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_estimators_without_scikit_learn_name_the_extra() -> None:
-    program = "import sys; sys.modules['sklearn'] = None; import functional_nn.interop.sklearn"
+@pytest.mark.parametrize(
+    ("package", "module", "extra"),
+    [
+        ("matplotlib", "functional_nn.plots", "plots"),
+        ("sklearn", "functional_nn.interop.sklearn", "sklearn"),
+        ("onnx", "functional_nn.interop.onnx", "onnx"),
+    ],
+)
+def test_a_module_without_its_package_names_the_extra(package: str, module: str, extra: str) -> None:
+    program = f"import sys; sys.modules[{package!r}] = None; import {module}"
     root = Path(data.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
-    assert "functional_nn.interop.sklearn needs sklearn" in done.stderr
-    assert "pip install -e '.[sklearn]'" in done.stderr
-
-
-def test_plots_without_matplotlib_name_the_extra() -> None:
-    program = "import sys; sys.modules['matplotlib'] = None; import functional_nn.plots"
-    root = Path(data.__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
-    assert "functional_nn.plots needs matplotlib" in done.stderr
-    assert "pip install -e '.[plots]'" in done.stderr
+    assert f"{module} needs {package}" in done.stderr
+    assert f"pip install -e '.[{extra}]'" in done.stderr

@@ -290,3 +290,11 @@ def test_the_arguments_that_a_value_shows_are_copies():
 def test_a_bad_call_lists_the_arguments_as_a_call_would():
     with pytest.raises(TypeError, match=r"its arguments are dense\(units, w_init=glorot_uniform, b_init=zeros\)$"):
         layers.dense(3, unit=3)
+
+
+def test_a_value_keeps_what_another_constructor_made():
+    model = fnn.models.lenet5(3)
+    assert model.inner is not None
+    assert model.inner.call.constructor is fnn.serial
+    assert model.inner.inner is None
+    assert fnn.layers.relu.inner is None

@@ -10,10 +10,13 @@ import tempfile
 from contextlib import chdir
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+
+from functional_nn.testing import GradientError, check_function
 
 HERE = Path(__file__).parent
 GREY, BLUE, ORANGE = "#808080", "#3b8bd0", "#dd8020"
@@ -81,9 +84,9 @@ def ladder() -> None:
     save("ladder")
 
 
-def code_of(page: str, stop: str) -> dict:
+def code_of(page: str, stop: str) -> dict[str, Any]:
     """Return the names that the Python blocks of a page leave, up to the block that holds `stop`."""
-    namespace: dict = {"__name__": "__main__"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     blocks = re.findall(r"^```python\n(.*?)^```$", (HERE / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder, chdir(folder):  # the pages write files
         for block in takewhile(lambda block: stop not in block, blocks):
@@ -128,7 +131,34 @@ def sigmoid_slopes() -> None:
     save("sigmoid-slopes")
 
 
+def first_screen() -> None:
+    """Draw README's picture: a wrong line of a backward, what the checker says of it, and what a right one learns."""
+    code = "def cube(x):\n    def pullback(dy):\n        return 2 * x**2 * dy\n\n    return x**3, pullback"
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)
+    verdict = "nothing wrong was found"
+    try:
+        check_function(lambda x: x**3, namespace["cube"], np.array([1.3, -0.7]))
+    except GradientError as error:
+        verdict = str(error)
+    figure = plt.figure(figsize=(7.8, 4.6))
+    text, curve = figure.add_axes((0.0, 0.0, 1.0, 1.0)), figure.add_axes((0.62, 0.66, 0.36, 0.26))
+    text.axis("off")
+    for lines, top in ((code, 0.96), (verdict, 0.44)):
+        for i, line in enumerate(lines.replace(" ", "\N{NO-BREAK SPACE}").splitlines()):
+            colour = ORANGE if "**2" in line or line.endswith("derivative") else GREY
+            style = {"family": "monospace", "fontsize": 12, "color": colour}
+            text.text(0.0, top - 0.07 * i, line, parse_math=False, **style)
+    text.text(0.0, 0.54, "what the gradient checker says of it:", color=BLUE)
+    history = code_of("3-lenet5-on-digits.md", "fnn.evaluate")["result"].history
+    epochs = [record["epoch"] for record in history]
+    curve.plot(epochs, [record["val_accuracy"] for record in history], color=BLUE)
+    curve.set(xlabel="epoch", title="LeNet-5 on digits: accuracy", ylim=(0.9, 1.0))
+    curve.title.set(color=GREY, fontsize=10)
+    save("../first-screen")
+
+
 if __name__ == "__main__":
     with plt.rc_context(STYLE):
-        for picture in (forward_and_back, ladder, sigmoid_slopes, digits, shapes):
+        for picture in (forward_and_back, ladder, sigmoid_slopes, digits, shapes, first_screen):
             picture()

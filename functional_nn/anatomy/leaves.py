@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Container, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from functional_nn import tree
 from functional_nn.compose.bind import recombined
 from functional_nn.compose.tie import filled
+from functional_nn.dtypes import FLOATS
 from functional_nn.layer import Layer, Params, Shape
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Path",
     "couples_examples",
     "dotted",
+    "input_dtype",
     "leaf_layers",
     "leaf_params",
     "matching",
@@ -67,6 +69,19 @@ def leaf_params(leaf: Leaf, params: Params) -> Params:
         below = filled(entry, layer.ties).get(name)
         entry, layer = dict(below) if isinstance(below, Mapping) else {}, dict(layer.parts)[name]
     return {**leaf.layer.fixed, **entry}
+
+
+def input_dtype(model: Layer, params: Params, input_shape: Shape | None) -> np.dtype[Any]:
+    """Return the dtype of the inputs that a model takes under these parameters: theirs, int64 for whole numbers.
+
+    Without parameters it is float32. Where the shape is unknown, None, bound layers and whole numbers stay unseen.
+    """
+    leaves = () if input_shape is None else leaf_layers(model, input_shape)
+    if leaves and leaves[0].layer.integer_input:
+        return np.dtype(np.int64)
+    arrays = tree.leaves((params, [leaf.layer.fixed for leaf in leaves]))
+    dtypes = [array.dtype for array in arrays if isinstance(array, np.ndarray) and array.dtype in FLOATS]
+    return dtypes[0] if dtypes else np.dtype(np.float32)
 
 
 def multiply_adds(leaf: Leaf, params: Params) -> int:

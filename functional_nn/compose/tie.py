@@ -17,7 +17,7 @@ from functional_nn.compose.tie_paths import Path, check_ties, dotted, named, par
 from functional_nn.layer import Layer, Params, Pullback, Shape, ShapeError, StructureError, Tie
 from functional_nn.value import constructor
 
-__all__ = ["filled", "tie"]
+__all__ = ["as_target", "entry_at", "filled", "tie", "with_entry"]
 
 
 def _texts(constructor: str, name: str, value: Any) -> dict[str, str]:
@@ -91,28 +91,28 @@ def _with_bound_sources(model: Layer, ties: tuple[Tie, ...]) -> tuple[Layer, tup
     states = parameters_below(model)
     for pair in ties:
         if states[pair.source] is not None:
-            model = bind(model, _with({}, pair.target, _as_target(states[pair.source], pair)))
+            model = bind(model, with_entry({}, pair.target, as_target(states[pair.source], pair)))
     return model, tuple(pair for pair in ties if states[pair.source] is None)
 
 
 def filled(params: Params, ties: tuple[Tie, ...]) -> Params:
     """Return the parameters with the targets in their places; those whose source is missing stay out."""
     for pair in ties:
-        source = _entry(params, pair.source)
+        source = entry_at(params, pair.source)
         if source is not None:
-            params = _with(params, pair.target, _as_target(source, pair))
+            params = with_entry(params, pair.target, as_target(source, pair))
     return params
 
 
 def _gathered(dwhole: Params, params: Params, ties: tuple[Tie, ...]) -> Params:
     """Return the gradient in the tree of `params`: each source's own, and those of its targets added to it."""
     for pair in ties:
-        share = _as_target(_entry(dwhole, pair.target), pair)  # a transpose is its own adjoint
-        dwhole = _with(dwhole, pair.source, _entry(dwhole, pair.source) + share)
+        share = as_target(entry_at(dwhole, pair.target), pair)  # a transpose is its own adjoint
+        dwhole = with_entry(dwhole, pair.source, entry_at(dwhole, pair.source) + share)
     return _within(dwhole, params)
 
 
-def _as_target(source: Any, pair: Tie) -> Any:
+def as_target(source: Any, pair: Tie) -> Any:
     """Return the source's array as the target uses it: a view."""
     if not pair.transposed or type(source) not in ARRAYS:  # the layer refuses what is no array
         return source
@@ -122,32 +122,32 @@ def _as_target(source: Any, pair: Tie) -> Any:
 
 
 def _check_shapes(params: Params, pair: Tie) -> None:
-    source, target = _as_target(_entry(params, pair.source), pair), _entry(params, pair.target)
+    source, target = as_target(entry_at(params, pair.source), pair), entry_at(params, pair.target)
     if source.shape != target.shape:
         raise ShapeError(f"needs shape {target.shape}, {text_of(pair)} has {source.shape}", pair.target)
 
 
 def _check_entries(params: Params, ties: tuple[Tie, ...]) -> None:
     for pair in ties:
-        if _entry(params, pair.source) is None:
+        if entry_at(params, pair.source) is None:
             raise StructureError(f"missing from the parameters; {dotted(pair.target)} uses it", pair.source)
-        if _entry(params, pair.target) is not None:
+        if entry_at(params, pair.target) is not None:
             raise StructureError(f"tied to {text_of(pair)}: leave it out of the parameters", pair.target)
 
 
-def _entry(params: Any, path: Path) -> Any:
+def entry_at(params: Any, path: Path) -> Any:
     """Return the entry at a path, None where there is none."""
     for name in path:
         params = params.get(name) if isinstance(params, Mapping) else None
     return params
 
 
-def _with(params: Params, path: Path, entry: Any) -> Params:
+def with_entry(params: Params, path: Path, entry: Any) -> Params:
     """Return params with an entry at a path; nothing is written."""
     below = params.get(path[0], {}) if len(path) > 1 else {}
     if not isinstance(below, Mapping):
         return params  # the layers refuse what is no dict
-    return {**params, path[0]: _with(dict(below), path[1:], entry) if len(path) > 1 else entry}
+    return {**params, path[0]: with_entry(dict(below), path[1:], entry) if len(path) > 1 else entry}
 
 
 def _without(params: Params, path: Path) -> Params:

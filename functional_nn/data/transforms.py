@@ -99,10 +99,7 @@ def standardize_by(mean: tuple[float, ...], std: tuple[float, ...]) -> BatchTran
     channels = len(mean)
     if len(std) != channels:
         raise ValueError(f"standardize_by: {channels} means, {len(std)} deviations; expected one a channel")
-    scale = 1.0 / np.where(np.asarray(std) > 0.0, std, 1.0)
-    shift = -np.asarray(mean) * scale
-    # float32 loses the digits beside so large a mean, and cannot hold what is so small or so large
-    is_far = bool((np.abs(shift) > 1e3).any() or (scale > 1e30).any() or (scale < 1e-30).any())
+    scale, shift, is_far = scale_and_shift(mean, std)
 
     def standardized(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
         _check_real("standardize", "x", x)
@@ -121,6 +118,15 @@ def standardize_by(mean: tuple[float, ...], std: tuple[float, ...]) -> BatchTran
         return y
 
     return BatchTransform(standardized)
+
+
+def scale_and_shift(mean: tuple[float, ...], std: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return what `standardize_by` multiplies by and adds, float64, and whether it must compute in float64."""
+    scale = 1.0 / np.where(np.asarray(std) > 0.0, std, 1.0)
+    shift = -np.asarray(mean) * scale
+    # float32 loses the digits beside so large a mean, and cannot hold what is so small or so large
+    is_far = bool((np.abs(shift) > 1e3).any() or (scale > 1e30).any() or (scale < 1e-30).any())
+    return scale, shift, is_far
 
 
 @constructor(pixels=partial(count, least=0))

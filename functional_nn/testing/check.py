@@ -56,7 +56,7 @@ def check_vjp(
     Raises `GradientError`, an `AssertionError`, with the verdict and the worst entry; `TypeError` or `ValueError` if
     `params` and `x` are no arrays of one float dtype, or not finite.
 
-        check_vjp(layers.relu, {}, np.array([[1.0, -2.0]]))
+    >>> fnn.testing.check_vjp(layers.relu, {}, np.array([[1.0, -2.0]]))
     """
     if method not in ("finite", "complex"):
         raise ValueError(f'method is {method!r}, expected "finite" or "complex"')
@@ -70,7 +70,7 @@ def check_loss(loss: Loss, outputs: np.ndarray, targets: np.ndarray, *, seed: Ke
     outputs : (n, ...); targets : whatever the loss takes, fixed. The value must be a Python float, the one that `apply`
     gives; the pullback is called with random numbers, not 1.0.
 
-        check_loss(losses.mean_squared_error, np.zeros((2, 3)), np.ones((2, 3)))
+    >>> fnn.testing.check_loss(losses.mean_squared_error, np.zeros((2, 3)), np.ones((2, 3)))
     """
     check_problem(of_loss(loss, outputs, targets), keys.generator(seed), full=full)
 
@@ -89,7 +89,7 @@ def check_function(
     Raises `GradientError`, an `AssertionError`; `TypeError` or `ValueError` for arguments that are no arrays, or float
     arrays of two dtypes, or not finite.
 
-        check_function(np.sin, lambda x: (np.sin(x), lambda dy: dy * np.cos(x)), np.array([0.5, 2.0]))
+    >>> fnn.testing.check_function(np.sin, lambda x: (np.sin(x), lambda dy: dy * np.cos(x)), np.array([0.5, 2.0]))
     """
     names = argument_names(f, len(arrays))
     problem = of_function(name_of(f), names, f, vjp, arrays)
@@ -106,7 +106,7 @@ def check_gradient(
     This is scipy.optimize's convention, where `minimize` takes fun and `jac=grad`. x is an array of any shape, grad(x)
     one of the same. What is measured is fun's own slope, by one entry of x.
 
-        check_gradient(lambda x: float(x @ x), lambda x: 2.0 * x, np.array([1.0, -2.0]))
+    >>> fnn.testing.check_gradient(lambda x: float(x @ x), lambda x: 2.0 * x, np.array([1.0, -2.0]))
     """
 
     def vjp(x: np.ndarray) -> tuple[Any, Callable[[Any], Any]]:

@@ -40,9 +40,10 @@ def check_layer(layer: Layer, input_shape: Shape, *, seed: Key = 0, verbose: boo
 
     On a kink each output's slope must lie between those of the two sides. Of a layer with parts, kinks may meet and
     cancel at a structured point: there its gradients must be finite, and right beside it; check its layers by
-    themselves too. Raises whatever the layer raises for an input of `input_shape`.
+    themselves too. A point that lies outside of the layer's domain is not checked, and named as such: a structured one,
+    or one example for a layer that couples examples. Otherwise raises whatever the layer raises.
 
-        check_layer(layers.conv2d(3, 2, stride=2), (5, 6, 2))
+    >>> fnn.testing.check_layer(layers.conv2d(3, 2, stride=2), (5, 6, 2))
     """
     rng = keys.generator(seed)
     tried: list[str] = []
@@ -80,6 +81,8 @@ def _keys(layer: Layer, drawn: Drawn) -> tuple[Key | None, ...]:
 def _judge(layer: Layer, drawn: Drawn, key: Key | None, rng: np.random.Generator) -> str:
     """Return what was found at a point; raise `GradientError` where a gradient is wrong."""
     if not drawn.structured:
+        if len(drawn.x) == 1 and _couples_examples(layer) and not _in_domain(layer, drawn, key):
+            return OUTSIDE
         check_numbers(checked_contract(layer, drawn.params, drawn.x, key, rng), rng)
         return RIGHT
     with np.errstate(all="ignore"):
@@ -91,6 +94,10 @@ def _judge(layer: Layer, drawn: Drawn, key: Key | None, rng: np.random.Generator
         except GradientError as error:
             return _on_a_kink(layer, problem, error, rng)
     return RIGHT
+
+
+def _couples_examples(layer: Layer) -> bool:
+    return layer.couples_examples or any(_couples_examples(part) for _, part in layer.parts)
 
 
 def _in_domain(layer: Layer, drawn: Drawn, key: Key | None) -> bool:

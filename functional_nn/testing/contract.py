@@ -132,7 +132,8 @@ def same_output(problem: Problem, y: np.ndarray, trained: np.ndarray) -> None:
             f"  {f} gives {values[0]:.9g} there, {vjp} {values[1]:.9g}: what is differentiated is not what is used.",
             *([problem.advice] if problem.advice else []),
         ]
-        raise GradientError(Verdict.OUTPUT, "\n".join(lines), path, worst, *values)
+        part, index = problem.output(worst)
+        raise GradientError(Verdict.OUTPUT, "\n".join(lines), f"{problem.name}.{part}", index, *values)
 
 
 def _same_gradient(path: str, first: np.ndarray, second: np.ndarray, usual: float) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from functional_nn.testing.case import Failure
 from functional_nn.testing.ladder import Finding
 from functional_nn.testing.problem import Problem
-from functional_nn.testing.verdict import GradientError, Verdict
+from functional_nn.testing.verdict import GradientError, Verdict, place
 
 __all__ = ["kink", "no_values_beside", "output_not_finite", "rough_function", "unstable_pullback", "wrong_derivative"]
 
@@ -87,7 +87,8 @@ def output_not_finite(problem: Problem, y: np.ndarray) -> GradientError:
         else f"the dtype {y.dtype} overflows, or something is divided by 0"
     )
     message = f"  The output is {y[index]} there although all inputs are finite: {reason}."
-    return GradientError(Verdict.NOT_FINITE, message, f"{problem.name}.y", index, claimed=float(y[index]))
+    path, place_in_it = problem.output(index)
+    return GradientError(Verdict.NOT_FINITE, message, f"{problem.name}.{path}", place_in_it, claimed=float(y[index]))
 
 
 def no_values_beside(path: str) -> GradientError:
@@ -112,7 +113,7 @@ def _output(failure: Failure) -> str:
     if failure.case.problem.linear:
         return "f"
     if len(chosen) == 1 and dy[tuple(chosen[0])] == 1.0:
-        return failure.case.problem.output(tuple(int(i) for i in chosen[0]))
+        return place(*failure.case.problem.output(tuple(int(i) for i in chosen[0])))
     return "<dy, y>"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from functional_nn.testing.case import natural_scale, spread_signs
 from functional_nn.testing.ladder import EPS
 from functional_nn.testing.problem import Point, Problem, within_domain
-from functional_nn.testing.verdict import GradientError, Verdict
+from functional_nn.testing.verdict import GradientError, Verdict, place
 
 __all__ = ["check_between_sides"]
 
@@ -102,7 +102,7 @@ def _not_between(
 ) -> GradientError:
     claimed, low, high = float((row * v).sum()), float(sides.low[output]), float(sides.high[output])
     index = tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(row * v))), v.shape))
-    where = problem.output(tuple(int(i) for i in np.unravel_index(output, shape)))
+    where = place(*problem.output(tuple(int(i) for i in np.unravel_index(output, shape))))
     message = (
         f"  The point lies on a kink (a relu at 0, a tie under a max pool, |x| at 0). Along a line through it the\n"
         f"  slope of {where} is {low:.6g} on one side and {high:.6g} on the other; the pullback gives {claimed:.6g},\n"

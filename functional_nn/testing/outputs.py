@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn.testing.verdict import GradientError, Index, Verdict, place
+from functional_nn.testing.verdict import GradientError, Index, Verdict
 
-__all__ = ["packed", "parts_at", "unpacked"]
+__all__ = ["packed", "part_at", "unpacked"]
 
 KINDS = (np.ndarray, float, np.floating, np.complexfloating)
 
@@ -43,16 +43,15 @@ def unpacked(dy: np.ndarray, like: Any) -> Any:
     return cotangents if isinstance(like, tuple) else cotangents[0]
 
 
-def parts_at(shapes: Sequence[tuple[int, ...]], index: Index) -> str:
-    """Return the place of an entry of the outputs: `y[0, 1]`, or `y[2][0, 1]` where they were packed from `shapes`."""
+def part_at(shapes: Sequence[tuple[int, ...]], index: Index) -> tuple[str, Index]:
+    """Return where an entry of the outputs is, `y` and its index, or `y[2]` where they were packed from `shapes`."""
     if not shapes:
-        return place("y", index)
-    (flat,) = index
-    for number, shape in enumerate(shapes):
-        if flat < math.prod(shape):
-            return place(f"y[{number}]", tuple(int(i) for i in np.unravel_index(flat, shape)))
-        flat -= math.prod(shape)
-    return "y"
+        return "y", index
+    number, (flat,) = 0, index
+    while flat >= math.prod(shapes[number]):
+        flat -= math.prod(shapes[number])
+        number += 1
+    return f"y[{number}]", tuple(int(i) for i in np.unravel_index(flat, shapes[number]))
 
 
 def _formed(flat: np.ndarray, part: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from functional_nn import tree
-from functional_nn.layer import Layer, Params, Shape
+from functional_nn.layer import Layer, LayerError, Params, Shape
 from functional_nn.testing.subjects import takes_integers
 
 __all__ = ["Drawn", "points"]
@@ -51,18 +51,22 @@ def points(layer: Layer, input_shape: Shape, rng: np.random.Generator) -> Iterat
             return Drawn("random whole numbers", params, rng.integers(0, numbers, (n, *shape)))
         return Drawn(text, params, rng.standard_normal((n, *shape)).astype(dtype))
 
-    for n, dtype in ((3, np.float64), (3, np.float32), (1, np.float64)):
-        yield generic(n, input_shape, dtype)
+    yield generic(3, input_shape, np.float64)
+    short = _fits(layer, input_shape, np.float32)
+    if short:
+        yield generic(3, input_shape, np.float32)
+    yield generic(1, input_shape, np.float64)
     others = list(_other_shapes(layer, input_shape))
     for shape in others:
         yield generic(shape[-1] if len(set(shape)) == 1 else 2, shape, np.float64)
     if numbers:
         yield from _repeated_numbers(layer, input_shape, numbers, rng)
         return
-    yield from _structured(layer, input_shape, rng)
+    yield from _structured(layer, input_shape, rng, short=short)
     for shape in others if not layer.parts else []:
-        params = tree.map(lambda p: p.astype(np.float64), layer.init(rng, shape))
-        yield Drawn("whole numbers with ties", params, _ties(rng, shape), structured=True)
+        yield Drawn(
+            "whole numbers with ties", _started(layer, shape, rng, np.float64), _ties(rng, shape), structured=True
+        )
 
 
 def _other_shapes(layer: Layer, input_shape: Shape) -> Iterator[Shape]:
@@ -71,21 +75,31 @@ def _other_shapes(layer: Layer, input_shape: Shape) -> Iterator[Shape]:
     longer = [tuple(size + (i == axis) for i, size in enumerate(input_shape)) for axis in axes]
     equal = (min(max(input_shape, default=1), EQUAL),) * len(input_shape)
     for shape in dict.fromkeys([*longer, equal]):
-        if shape != input_shape and math.prod(shape) <= LARGEST and _fits(layer, shape):
+        if shape != input_shape and math.prod(shape) <= LARGEST and _fits(layer, shape, np.float64):
             yield shape
 
 
-def _fits(layer: Layer, shape: Shape) -> bool:
+def _fits(layer: Layer, shape: Shape, dtype: Any) -> bool:
+    """Whether the layer takes this shape and dtype: bound parameters fit those alone that they have."""
+    rng = np.random.default_rng(0)
+    x = np.zeros((2, *shape), np.int64) if takes_integers(layer) else rng.standard_normal((2, *shape)).astype(dtype)
     try:
         layer.output_shape(shape)
-    except ValueError:
+        layer.vjp(_started(layer, shape, rng, dtype), x, key=0, wrt_x=False)
+    except (ValueError, LayerError):
         return False
     return True
 
 
-def _structured(layer: Layer, shape: Shape, rng: np.random.Generator) -> Iterator[Drawn]:
+def _started(layer: Layer, shape: Shape, rng: np.random.Generator, dtype: Any) -> Params:
+    """Return the parameters that the layer starts with."""
+    started: Params = tree.cast(layer.init(rng, shape), dtype)
+    return started
+
+
+def _structured(layer: Layer, shape: Shape, rng: np.random.Generator, *, short: bool) -> Iterator[Drawn]:
     """Yield points on ties and zeros, with the parameters that the layer itself starts with, or whole numbers."""
-    start = tree.map(lambda p: p.astype(np.float64), layer.init(rng, shape))
+    start = _started(layer, shape, rng, np.float64)
     whole = tree.map(lambda p: rng.integers(-1, 3, p.shape).astype(np.float64), start)
     ties = _ties(rng, shape)
     row = rng.standard_normal((1, *shape))
@@ -95,8 +109,8 @@ def _structured(layer: Layer, shape: Shape, rng: np.random.Generator) -> Iterato
         yield Drawn(text, start, x, structured=True)
     if tree.leaves(start):
         yield Drawn("whole numbers with ties, so the parameters", whole, ties, structured=True)
-    short = tree.map(lambda p: p.astype(np.float32), start)
-    yield Drawn("whole numbers with ties", short, ties.astype(np.float32), structured=True)
+    if short:
+        yield Drawn("whole numbers with ties", tree.cast(start, np.float32), ties.astype(np.float32), structured=True)
 
 
 def _ties(rng: np.random.Generator, shape: Shape) -> np.ndarray:

@@ -28,7 +28,7 @@ def as_float64(problem: Problem) -> Problem:
     wide = problem.at([array.astype(np.float64) for array in problem.point])
     try:
         y = wide.value(wide.point)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # what NumPy, SciPy and PyTorch raise for two dtypes
         raise _too_short(problem, f"it raises: {error}") from error
     if y.dtype != np.float64:
         raise _too_short(problem, f"its output is {y.dtype}")
@@ -144,8 +144,9 @@ def _rms(array: np.ndarray) -> float:
 
 def _too_short(problem: Problem, reason: str) -> GradientError:
     message = (
-        f"  The dtype is too short: a float32 gradient is checked against differences in float64, and with\n"
-        f"  float64 arrays {reason}. Differences in float32 have two or three right digits at best: let the layer\n"
-        "  compute in the dtype of its arguments."
+        "  The dtype is too short: a float32 gradient is checked against differences in float64, and with float64\n"
+        f"  arrays {reason}.\n"
+        "  Differences in float32 have two or three right digits at best: let the function compute in the dtype of\n"
+        "  its arguments."
     )
     return GradientError(Verdict.NOISE, message, f"{problem.name}.y")

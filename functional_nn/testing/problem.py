@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from functional_nn.dtypes import FLOATS
-from functional_nn.testing.outputs import packed, parts_at, unpacked
-from functional_nn.testing.verdict import GradientError, Index, Verdict, place
+from functional_nn.testing.outputs import packed, part_at, unpacked
+from functional_nn.testing.verdict import GradientError, Index, Verdict
 
 __all__ = ["Point", "Problem", "frozen", "no_float_array", "of_function", "within_domain"]
 
 T = TypeVar("T")
 Point = list[np.ndarray]
 Pull = Callable[[np.ndarray], Point]
-NO_GRADIENT = "  It is not differentiated: the pullback must return None for it."
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Problem:
     - `words`: how messages call the function and its vjp; `advice`: what to do where their outputs differ by design.
     - `axis`: a length that a mean may have been taken over, and what it is.
     - `linear`: the pullback is linear by construction, and y is one number: then dy is 1, and slopes are f's own.
-    - `output`: the place of an entry of y: `y[0, 1]`, or `y[2][0, 1]` of the third of several outputs.
+    - `output`: where an entry of y is: `y` and its index, or `y[2]` and that in the third of several outputs.
     """
 
     name: str
@@ -48,7 +47,7 @@ class Problem:
     advice: str = ""
     axis: tuple[int, str] = (1, "")
     linear: bool = False
-    output: Callable[[Index], str] = lambda index: place("y", index)
+    output: Callable[[Index], tuple[str, Index]] = lambda index: ("y", index)
 
     def path(self, leaf: int) -> str:
         """The path of an array of the point: `conv.w`."""
@@ -95,21 +94,14 @@ def of_function(
         def pull(dy: np.ndarray) -> Point:
             gradients = one_for_each(name, names, pullback(unpacked(dy, y)))
             for i in held:
-                if gradients[i] is not None:
-                    raise GradientError(Verdict.TREE, NO_GRADIENT, f"{name}.{names[i]}")
+                check_none(f"{name}.{names[i]}", gradients[i])
             return [fitting(f"{name}.{names[i]}", gradients[i], arrays[i], point[k]) for k, i in enumerate(free)]
 
         return packed(name, y), pull
 
-    return Problem(
-        name,
-        tuple(names[i] for i in free),
-        [arrays[i] for i in free],
-        value,
-        claimed,
-        tuple((names[i], array) for i, array in held.items()),
-        output=lambda index: parts_at(shapes, index),
-    )
+    free_names, fixed_arrays = tuple(names[i] for i in free), tuple((names[i], array) for i, array in held.items())
+    point = [arrays[i] for i in free]
+    return Problem(name, free_names, point, value, claimed, fixed_arrays, output=lambda index: part_at(shapes, index))
 
 
 def within_domain(call: Callable[[], T], outside: T) -> T:
@@ -164,6 +156,13 @@ def one_for_each(name: str, names: Sequence[str], gradients: Any) -> Sequence[An
         )
         raise GradientError(Verdict.TREE, message, name)
     return gradients
+
+
+def check_none(path: str, gradient: Any) -> None:
+    """Raise `GradientError` unless there is no gradient for what is fixed."""
+    if gradient is not None:
+        message = "  It is not differentiated: the pullback must return None for it."
+        raise GradientError(Verdict.TREE, message, path)
 
 
 def fitting(path: str, gradient: Any, original: np.ndarray, array: np.ndarray) -> np.ndarray:

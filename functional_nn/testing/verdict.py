@@ -38,6 +38,12 @@ class GradientError(AssertionError):
         random dy), None where the verdict is not about a value.
     step : how far the entry was moved for the measurement, in the entry's own unit, None where nothing was.
 
+    >>> try:
+    ...     fnn.testing.check_gradient(lambda x: float(x @ x), lambda x: x, np.array([3.0]))
+    ... except fnn.testing.GradientError as error:
+    ...     print(error.place, error.verdict, round(error.measured, 6), error.claimed)
+    f.x[0] wrong derivative 6.0 3.0
+
     """
 
     def __init__(

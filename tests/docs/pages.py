@@ -4,6 +4,9 @@
     ```text        right after it is what it prints
     ```sh          is for a terminal, and not run
 
+A block may end in a `GradientError`, which is what it prints then: its numbers are compared to six digits, without the
+steps of its measurements, which depend on rounding.
+
 A text block that begins with the line `MACHINE` shows figures of one machine: its words are compared, its numbers are
 not. A Python block whose first line names a source file, `# functional_nn/layers/dense.py`, quotes it and is not run.
 
@@ -25,6 +28,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from functional_nn.testing import GradientError
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 MACHINE = "(figures of one machine)\n"
@@ -32,6 +37,7 @@ FENCE = re.compile(r"^```([\w-]+)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 QUOTED = re.compile(r"# ((?:functional_nn|experiments)/[\w/]+\.py)\n")
 INLINE = re.compile(r"`[^`]*`")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
+STEPS = re.compile(r", step \S+\)|shrinks from \S+ to \S+;")
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -60,6 +66,8 @@ class Step(NamedTuple):
     def compared(self) -> tuple[str, str]:
         """Return what it printed and what the page shows, both without their numbers if they are of one machine."""
         shown = self.shown.text if self.shown else ""
+        if shown.startswith("GradientError: "):
+            return without_last_digits(self.printed), without_last_digits(shown)
         if not shown.startswith(MACHINE):
             return self.printed, shown
         return NUMBER.sub("0", self.printed), NUMBER.sub("0", shown.removeprefix(MACHINE))
@@ -109,7 +117,10 @@ def run(page: Path) -> Iterator[Step]:
         # as many empty lines before it: an error names the line of the page
         code = compile("\n" * block.line + block.text, page.name, "exec")
         with redirect_stdout(io.StringIO()) as out:
-            exec(code, namespace)
+            try:
+                exec(code, namespace)
+            except GradientError as error:
+                print(f"GradientError: {error}")
         yield Step(block, out.getvalue(), after if after and after.language == "text" else None)
 
 
@@ -122,6 +133,11 @@ def rewritten(page: Path) -> str:
             start, end = step.shown.start, step.shown.start + len(step.shown.text)
             text = text[:start] + head + step.printed + text[end:]
     return text
+
+
+def without_last_digits(words: str) -> str:
+    """Return a checker's words without what differs between machines: steps, and digits after the sixth."""
+    return NUMBER.sub(lambda number: f"{float(number[0].replace(',', '')):.6g}", STEPS.sub("", words))
 
 
 def is_quoted_from(quote: str, source: str) -> bool:
