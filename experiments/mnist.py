@@ -64,11 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check_trials(options: argparse.Namespace) -> None:
+    """Raise `InputError` for options that the trials do not follow."""
+    for name in ("model", "epochs", "seed", "seeds", "hold_out"):
+        if getattr(options, name) != _parser().get_default(name):
+            raise InputError(
+                f"--trials have a model, seeds and epochs of their own: leave out --{name.replace('_', '-')}"
+            )
+
+
 @command(_parser(), check_runs)
 def main(options: argparse.Namespace) -> None:
     if options.trials:
         from experiments.mnist_trials import TRIALS, run_trials
 
+        _check_trials(options)
         run_trials(options, LENET5, TRIALS)
         return
     from experiments.single import train_one  # needs the extra

@@ -92,6 +92,13 @@ def test_trials_hold_out_a_sixth_of_all_training_images_and_read_no_test_image(t
     assert not {"test", "test_loss"} & {*plain, *averaged}
 
 
+def test_options_that_the_trials_do_not_follow_are_refused(tmp_path, capsys):
+    for option in (["--model", "lenet5_1998"], ["--epochs", "3"], ["--seeds", "5"], ["--seed", "1"], ["--hold-out"]):
+        with pytest.raises(SystemExit):
+            mnist.main(["--data", "digits", "--out", str(tmp_path), "--trials", *option])
+        assert f"of their own: leave out {option[0]}" in capsys.readouterr().err
+
+
 def test_the_recorded_trials_are_settings_that_can_be_trained():
     for trial in mnist_trials.TRIALS:
         row = trial.as_row(mnist.LENET5)
