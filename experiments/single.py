@@ -14,9 +14,10 @@ from experiments.running.loading import fingerprint, load_splits, run_configurat
 from experiments.running.networks import first_weights, of_every_seed, write_networks
 from experiments.running.options import seeds
 from experiments.running.outcome import Outcome
+from experiments.running.paired import t_interval
 from experiments.running.row import Row
 from experiments.running.runs import Cluster, run
-from experiments.running.splits import PARTS, Splits
+from experiments.running.splits import Splits
 from experiments.running.store import Store
 from experiments.running.summary import Summary, cell, summarize
 from experiments.running.training import train_and_test
@@ -28,13 +29,13 @@ from functional_nn import plots
 CONFUSION = "Classes and predicted classes. A dark cell beside the diagonal is a class that is often taken for another."
 CONFUSIONS = "The most frequent confusions. Look for what the two classes share."
 MISTAKES = "The most confident mistakes: the prediction, its probability, and the class. Would you have known better?"
-HEADER = ("seed", "train", "val", "test", "val + test", "seconds")
+COLUMNS = {"train": "train", "val": "val", "test": "test", "val_test": "val + test"}
 
 
 def train_one(options: argparse.Namespace, row: Row, title: str, *, held_out: bool) -> None:
     """Train a row from every seed, print its table, and write the networks, results.json and a page with this title.
 
-    Unless `held_out`, the networks train on the validation images as well.
+    Unless `held_out`, the networks train on the validation images as well, and no figure is one of validation.
     """
     began = perf_counter()
     description, splits, classes = load_splits(options)
@@ -48,7 +49,7 @@ def train_one(options: argparse.Namespace, row: Row, title: str, *, held_out: bo
         (splits, None),
         Store(options.out / "runs"),
         Cluster.of(options),
-        lambda record: f"validation {record['val']:.4f}",
+        lambda record: f"validation {record['val']:.4f}" if held_out else f"train {record['train']:.4f}",
     )[row.name]
     summary = summarize(row, outcomes, splits)
     results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": [summary]}
@@ -60,14 +61,18 @@ def train_one(options: argparse.Namespace, row: Row, title: str, *, held_out: bo
 
 
 def whole(splits: Splits) -> Splits:
-    """Return the splits with the validation images among the training images."""
-    parts = [splits[part] for part in ("train", "val")]
-    return {**splits, "train": (np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts]))}
+    """Return "train", with the validation images at its end, and "test"."""
+    images, labels = (np.concatenate(arrays) for arrays in zip(splits["train"], splits["val"], strict=True))
+    return {"train": (images, labels), "test": splits["test"]}
+
+
+def _header(summary: Summary) -> list[str]:
+    return ["seed", *(title for key, title in COLUMNS.items() if key in summary), "seconds"]
 
 
 def _lines(summary: Summary) -> list[list[str]]:
-    """Return the cells under `HEADER`: a line a seed, and the means."""
-    columns = (*PARTS, "val_test")
+    """Return the cells under the header: a line a seed, and the means."""
+    columns = [key for key in COLUMNS if key in summary]
     of_seeds = [
         [str(record["seed"]), *(f"{record[part]:.4f}" for part in columns), f"{record['seconds']:.1f}"]
         for record in summary["seeds"]
@@ -76,11 +81,17 @@ def _lines(summary: Summary) -> list[list[str]]:
 
 
 def _table(summary: Summary) -> str:
-    cells = [list(HEADER), *_lines(summary)]
+    cells = [_header(summary), *_lines(summary)]
     lines = ["".join(f"{text:<18}" for text in line).rstrip() for line in cells]
     low, high = summary["test_interval"]
     size = f"{summary['parameters']:,} parameters, {summary['epochs']:.0f} epochs"
-    return "\n".join([*lines, f"95 % of the test accuracy: {low:.4f} to {high:.4f}; {size}"])
+    over_images = f"95 % of the test accuracy: {low:.4f} to {high:.4f} over images{_over_seeds(summary)}"
+    return "\n".join([*lines, f"{over_images}; {size}"])
+
+
+def _over_seeds(summary: Summary) -> str:
+    interval = t_interval([record["test"] for record in summary["seeds"]])
+    return ", one seed" if interval is None else f", {interval[0]:.4f} to {interval[1]:.4f} of its mean over seeds"
 
 
 def _pieces(
@@ -92,12 +103,12 @@ def _pieces(
     outputs, filters = first.arrays["test_outputs"], partial(plots.filters, first_weights(first.network))
     names = classes[: outputs.shape[1]]
     augmented = (
-        "Loss and accuracy by epoch: look where the curves become flat. Training figures are of images shifted at "
-        "random, so they may lie below those of validation."
+        "Loss and accuracy by epoch: look where the curves become flat. Training figures are of images that are "
+        "changed at random, so they may lie below those of others."
     )
     pieces: list[page.Piece] = [
         f"{results['data']}. `{summary['model']}`: {summary['title']}, {summary['parameters']:,} parameters.",
-        page.Table("Accuracies. The test images are read once, at the end.", HEADER, _lines(summary)),
+        page.Table("Accuracies. The test images are read once, at the end.", _header(summary), _lines(summary)),
         page.Plate(
             "curves",
             augmented,

@@ -9,8 +9,8 @@ from typing import Any
 
 from experiments.autopsy.defects import DEFECTS
 from experiments.autopsy.figures import Findings, draw, draw_accuracies, draw_course, draw_layers
-from experiments.autopsy.findings import HEADER, KEY, table_lines
 from experiments.autopsy.ranking import Line
+from experiments.autopsy.tables import HEADER, KEY, table_lines
 from experiments.autopsy.variants import AUTHORS, LENET5, NETWORKS, PERCEPTRON, RIGHT, Network, changed
 from experiments.report.printed import ADDRESS, PLACE, PRINTED, TITLE, comparable, records
 from experiments.running.summary import Summary, cell

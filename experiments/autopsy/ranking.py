@@ -22,6 +22,7 @@ from experiments.autopsy.variants import (
 )
 from experiments.autopsy.verdicts import ruling
 from experiments.running.outcome import Outcome
+from experiments.running.paired import paired, ranks
 from experiments.running.splits import PARTS, Splits, count_classes
 from experiments.running.summary import Summary, means
 from functional_nn.answers import wilson
@@ -48,17 +49,25 @@ def variant_summary(variant: Variant, budget: Budget, outcomes: Sequence[Outcome
     }
 
 
-def ranked(rows: Sequence[Summary]) -> list[Line]:
-    """Return a line for each defect of each network, the most harmful first.
+def ranked(rows: Sequence[Summary], networks: Sequence[Network] = NETWORKS) -> list[Line]:
+    """Return a line for each defect of each network, the largest harm first.
 
     - "harm": how far the right network's test accuracy lies above that with the defect alone;
     - "gain": how much the author's network gains from the repair (or would lose by the defect, where it does not have
       it); None where there is no such network;
+    - "harm_interval", "gain_interval": of these, from differences seed by seed (see `paired`); those of all defects of
+      a network hold together with 95 %; None for one seed. "harm_shows", "gain_shows": whether they exclude zero;
+    - "rank": the best and the worst place that the defect can have in its network, 1 being the most harmful, by the
+      intervals between the defects;
     - "cosine_at_start", "cosine": the cosine of the angle to the true gradient, before training, and its mean over
       training;
     - "cosines", "errors_at_start": for each layer, the mean cosine over training, and the error before training.
     """
-    lines = [_line(network, name, rows) for network in NETWORKS for name in network.defects]
+    lines = []
+    for network in networks:
+        own = [_line(network, name, rows) for name in network.defects]
+        harms = [np.negative(accuracies(row_of(rows, network, alone(name)))).tolist() for name in network.defects]
+        lines += [line | {"rank": list(rank)} for line, rank in zip(own, ranks(harms), strict=True)]
     return sorted(lines, key=lambda line: -line["harm"])
 
 
@@ -79,17 +88,31 @@ def _line(network: Network, name: str, rows: Sequence[Summary]) -> Line:
         "diverged": len(row["diverged"]),
         "test": row["test"],
         "test_sd": row["test_sd"],
-        "harm": right["test"] - row["test"],
+        **_difference("harm", network, right, row),
         "repaired": None,
         "repaired_sd": None,
         "gain": None,
+        "gain_interval": None,
+        "gain_shows": False,
     }
     if network.ran:
         author, other = row_of(rows, network, AUTHORS), row_of(rows, network, changed(network, name))
         repaired, broken = (other, author) if name in network.ran else (author, other)
         line |= {"repaired": repaired["test"], "repaired_sd": repaired["test_sd"]}
-        line["gain"] = repaired["test"] - broken["test"]
+        line |= _difference("gain", network, repaired, broken)
     return line
+
+
+def _difference(name: str, network: Network, ours: Summary, theirs: Summary) -> Line:
+    """Return the difference of two variants' test accuracies with its interval, one of as many as there are defects."""
+    found = paired(accuracies(ours), accuracies(theirs), len(network.defects))
+    interval = None if found.low is None else [found.low, found.high]
+    return {name: found.mean, f"{name}_interval": interval, f"{name}_shows": found.shows}
+
+
+def accuracies(row: Summary) -> list[float]:
+    """Return a variant's test accuracies, one a seed."""
+    return [record["test"] for record in row["seeds"]]
 
 
 def _ruling_of(defect: str) -> Line:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -93,6 +93,17 @@ MANY = {"lenet5": Budget(15, 0.003), "lenet5_silu": Budget(15, 0.001), "perceptr
 RIGHT, AUTHORS = "right", "the author's"
 
 
+def networks_with(defects: Sequence[str] | None) -> tuple[Network, ...]:
+    """Return the networks with those of their defects that are asked for, without networks that have none of them.
+
+    None asks for all. The author's network keeps all the defects that it ran with.
+    """
+    if defects is None:
+        return NETWORKS
+    chosen = [replace(network, defects=tuple(n for n in network.defects if n in defects)) for network in NETWORKS]
+    return tuple(network for network in chosen if network.defects)
+
+
 def variants(network: Network) -> list[Variant]:
     """Return the right network, each defect alone, the author's network, and that with each defect repaired.
 
@@ -102,8 +113,8 @@ def variants(network: Network) -> list[Variant]:
     if network.ran:
         result.append(Variant(network, network.ran, AUTHORS))
         for name in network.defects:
-            others = tuple(other for other in network.defects if other != name and other in network.ran)
-            together = tuple(other for other in network.defects if other == name or other in network.ran)
+            others = tuple(other for other in network.ran if other != name)
+            together = (name, *network.ran)  # the only such defect, 1, comes first
             result.append(Variant(network, others if name in network.ran else together, changed(network, name)))
     return result
 

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from experiments.report.rows import rows_as
+from experiments.reproduce import differences
 from experiments.reproduce.depths import answer, depth_rows, depths_page
 from experiments.reproduce.pages import reproduction_page
 from experiments.reproduce.tables import markdown, table, val_test_table
@@ -41,13 +42,15 @@ def reproduce(options: argparse.Namespace) -> None:
         lambda record: f"validation {record['val']:.4f}",
     )
     summaries = [summarize(row, outcomes[row.name], inputs.of(row)) for row in rows]
-    results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": summaries}
+    found = differences.differences([row.name for row in rows], outcomes, inputs.pixels["test"][1])
+    results = run_configuration(options, description)
+    results |= {"seconds": perf_counter() - began, "rows": summaries, "differences": found}
     write_json(options.out / "results.json", results)
-    write_whole(options.out / "table.md", markdown(summaries).encode())
+    write_whole(options.out / "table.md", f"{markdown(summaries)}\n{differences.markdown(found)}".encode())
     kept = of_best_seed(outcomes) if options.sweep else of_every_seed(outcomes)
     usage = write_networks(options, description, inputs.classes, kept)
     classes = count_classes(inputs.pixels)
-    print(table(summaries, classes), val_test_table(summaries, classes), sep="\n\n")
+    print(table(summaries, classes), val_test_table(summaries, classes), differences.text(found), sep="\n\n")
     _write_page(options, results, rows, outcomes, inputs)
     print(f"written: {page.FILE} and its figures, results.json and table.md, in {options.out}", usage, sep="\n")
 

@@ -19,7 +19,7 @@ MOST = 1_000_000  # of epochs, seeds, workers and cases
 MOST_SEED = 2**32 - 1  # scikit-learn takes no larger one
 DASK = "dask"
 EXTRAS = {
-    **dict.fromkeys(("joblib", "matplotlib", "tqdm", "sklearn", "PIL", "jinja2"), "experiments"),
+    **dict.fromkeys(("joblib", "matplotlib", "tqdm", "scipy", "sklearn", "PIL", "jinja2"), "experiments"),
     "skimage": "handmade",
     **dict.fromkeys(("dask", "distributed"), DASK),
     "hypothesis": "test",

@@ -19,7 +19,10 @@ class Settings:
     - `optimizer(schedule_or_rate, weight_decay=...)` returns the optimizer;
     - `cosine`: the learning rate rises for a twentieth of all steps and then falls along a cosine; otherwise it is
       constant;
-    - `shift`: the largest random shift in pixels; `flip`: whether images are mirrored at random (see `applied`);
+    - `shift`: the largest random shift in pixels; `rotation`, `scale`: the largest random angle in degrees and change
+      in size (0.1: a tenth); `flip`: whether images are mirrored at random (see `applied`);
+    - `average`: the decay of the moving average of the parameters that the network keeps in place of the last ones; 0
+      keeps the last ones;
     - `unit_variance`: the training set's statistics bring inputs to zero mean and unit variance; otherwise inputs are
       scaled to a range of one and centred.
     """
@@ -33,15 +36,18 @@ class Settings:
     cosine: bool = True
     unit_variance: bool = True
     optimizer: Callable[..., optim.Transform] = optim.adam
+    rotation: float = 0.0
+    scale: float = 0.0
+    average: float = 0.0
 
     def applied(self, shape: tuple[int, ...]) -> Settings:
         """Return what is done to inputs of this shape, without the batch axis.
 
-        Features are not shifted and not mirrored; grey images are not mirrored, because a mirrored digit is another
-        sign.
+        Features are not shifted, turned, scaled or mirrored; grey images are not mirrored, because a mirrored digit is
+        another sign.
         """
         if len(shape) != IMAGE_AXES:
-            return replace(self, shift=0, flip=False)
+            return replace(self, shift=0, rotation=0.0, scale=0.0, flip=False)
         return replace(self, flip=self.flip and shape[-1] > 1)
 
     def described(self) -> dict[str, Any]:

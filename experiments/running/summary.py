@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.running.outcome import Outcome
 from experiments.running.row import Row
-from experiments.running.splits import PARTS, Splits
+from experiments.running.splits import Splits, parts_of
 from functional_nn.answers import wilson
 
 Summary = dict[str, Any]
@@ -60,12 +60,15 @@ def summarize(row: Row, outcomes: Sequence[Outcome], splits: Splits) -> Summary:
     """Return a row of results.json: means over the seeds, their standard deviations, and every seed's record.
 
     `splits` are those that the row is trained on; "settings" tell what was done to them. "val_test" is the accuracy
-    over validation and test images together.
+    over validation and test images together, where there is a validation split.
     """
     shape = splits["train"][0].shape[1:]
-    sizes = {part: len(splits[part][1]) for part in PARTS}
-    records = [outcome.record | {"val_test": _together(outcome.record, sizes)} for outcome in outcomes]
-    summary: Summary = {"model": row.name, "title": row.title, **means(records, (*PARTS, "val_test"))}
+    sizes = {part: len(splits[part][1]) for part in parts_of(splits)}
+    records = [outcome.record for outcome in outcomes]
+    if "val" in sizes:
+        records = [record | {"val_test": _together(record, sizes)} for record in records]
+    figures = [*sizes, *(["val_test"] if "val" in sizes else [])]
+    summary: Summary = {"model": row.name, "title": row.title, **means(records, figures)}
     return summary | {
         "test_interval": wilson(summary["test"], sizes["test"]),
         "epoch_seconds": float(np.median([record["epoch_seconds"] for record in records])),

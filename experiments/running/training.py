@@ -11,7 +11,7 @@ import numpy as np
 import functional_nn as fnn
 from experiments.running.outcome import Outcome
 from experiments.running.row import Row, Settings
-from experiments.running.splits import PARTS, Splits, count_classes
+from experiments.running.splits import PARTS, Splits, count_classes, parts_of
 from functional_nn import data, optim
 
 PERCEPTRON_EPOCHS = 2000
@@ -47,7 +47,8 @@ def splits_of(row: Row, pixels: Splits, features: Splits | None) -> Splits:
 def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, progress: bool = False) -> Outcome:
     """Train a row and return its outcome; the test split is read once, at the end.
 
-    - `record`: "model", "seed", accuracies "train", "val", "test", "epoch_seconds", "epochs", "history", "parameters";
+    - `record`: "model", "seed", accuracies "train", "val", "test" (of the splits that there are), "epoch_seconds",
+      "epochs", "history", "parameters";
     - `arrays`: "test_outputs" (n, classes);
     - `network`: None for scikit-learn's.
     """
@@ -59,13 +60,13 @@ def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, 
     outputs = {
         part: sign
         * fnn.predict(network.model, network.params, splits[part][0], transform=network.transform, workers=threads)
-        for part in PARTS
+        for part in parts_of(splits)
     }
     history = trained.history
     record = {
         "model": row.name,
         "seed": seed,
-        **{part: float((outputs[part].argmax(axis=1) == splits[part][1]).mean()) for part in PARTS},
+        **{part: float((outputs[part].argmax(axis=1) == splits[part][1]).mean()) for part in outputs},
         "epoch_seconds": float(np.median([entry["seconds"] for entry in history])),
         "epochs": len(history),
         "parameters": trained.parameters,
@@ -77,7 +78,7 @@ def run_row(row: Row, splits: Splits, *, seed: int, threads: int | None = None, 
 def train(
     row: Row, splits: Splits, *, seed: int, threads: int | None = None, progress: bool = False, validate: bool = True
 ) -> TrainedRow:
-    """Train a row's network on the "train" split; after each epoch evaluate it on "val" if `validate`.
+    """Train a row's network on "train"; after each epoch evaluate it on "val", where there is one, if `validate`.
 
     No other split is read.
     """
@@ -99,12 +100,13 @@ def train(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         seed=seed,
-        validation=splits["val"] if validate else None,
+        validation=splits.get("val") if validate else None,
         transform=data.chain(*_augmentation(inputs, settings), standardize),
         workers=threads,
         progress=progress,
     )
-    network = fnn.Trained(model, result.params, inputs.shape[1:], transform=standardize, loss=row.loss)
+    params = result.state[-1].average if settings.average else result.params
+    network = fnn.Trained(model, params, inputs.shape[1:], transform=standardize, loss=row.loss)
     return TrainedRow(network, result.history, parameters)
 
 
@@ -122,12 +124,15 @@ def _optimizer(settings: Settings, steps_an_epoch: int) -> optim.Transform:
     if settings.cosine:
         steps = settings.epochs * steps_an_epoch
         rate = optim.cosine(rate, steps, warmup=min(steps - 1, steps // 20))
-    return settings.optimizer(rate, weight_decay=settings.weight_decay)
+    optimizer = settings.optimizer(rate, weight_decay=settings.weight_decay)
+    return optim.chain(optimizer, optim.parameter_average(settings.average)) if settings.average else optimizer
 
 
 def _augmentation(inputs: np.ndarray, settings: Settings) -> list[Any]:
     done = settings.applied(inputs.shape[1:])
     flip = [data.random_flip()] if done.flip else []
+    if done.rotation or done.scale:
+        return [*flip, data.random_affine(done.rotation, done.scale, done.shift)]
     return flip + ([data.random_shift(done.shift)] if done.shift else [])
 
 

@@ -13,12 +13,14 @@ from experiments.running.loading import fingerprint, load_splits, run_configurat
 from experiments.running.networks import write_networks
 from experiments.running.options import seeds
 from experiments.running.outcome import Outcome
+from experiments.running.paired import told_apart
 from experiments.running.runs import Cluster, Job, run
 from experiments.running.store import Store, code
 from experiments.search.trials import Trial, attempt, hold_out, recorded_trials
 from experiments.showing import page
 from experiments.showing.files import write_json
 
+MARKED = "*: the held-out images do not tell this trial from the best one of its row."
 MEASURES = {"settings": "accuracy", "rates": "distance"}
 
 
@@ -38,12 +40,16 @@ def search(options: argparse.Namespace) -> None:
         lambda record: f"{MEASURES[kind]} {record['reached']:.4f}",
     )
     rows = [_summary(trial, outcomes[trial.key]) for trial in trials]
+    if not options.rates:
+        _compare(rows, len(hold_out(splits)["val"][1]))
     results = run_configuration(options, description) | {"seconds": perf_counter() - began, "rows": rows}
     write_json(options.out / "results.json", results)
     usage = write_networks(options, description, classes, best_of_rows(trials, outcomes))
-    lines = [[r["row"], r["changes"], f"{r['reached']:.4f}", f"{r['recorded']:.4f}"] for r in rows]
+    lines = [[r["row"], r["changes"], f"{r['reached']:.4f}{_mark(r)}", f"{r['recorded']:.4f}"] for r in rows]
     print("\n".join(f"{row:<20}{reached} (recorded {then})  {changes}" for row, changes, reached, then in lines))
+    print(*([] if options.rates else [MARKED]))
     caption = f"The trials' {MEASURES[kind]}: the mean over the seeds of this run, and the recorded one of seed 0."
+    caption += "" if options.rates else f" {MARKED}"
     table = page.Table(caption, ["row", "settings", "this run", "recorded"], lines)
     pieces: list[page.Piece] = [description, table, *page.configuration(results)]
     page.write(options.out, "The search for settings", pieces)
@@ -70,6 +76,17 @@ def best_of_rows(trials: Sequence[Trial], outcomes: dict[str, list[Outcome]]) ->
         tried = [*([best[trial.row]] if trial.row in best else []), *outcomes[trial.key]]
         best[trial.row] = min(tried, key=lambda outcome: worse * outcome.record["reached"])
     return best
+
+
+def _compare(rows: Sequence[dict[str, Any]], images: int) -> None:
+    """Add to each row "apart": whether so many images tell its trial from the best one of the same network."""
+    for row in rows:
+        best = max(other["reached"] for other in rows if other["row"] == row["row"])
+        row["apart"] = told_apart(row["reached"], best, images)
+
+
+def _mark(row: dict[str, Any]) -> str:
+    return "" if row.get("apart", True) else "*"
 
 
 def _summary(trial: Trial, outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def panel(summary: dict[str, Any], what: str, recorded: dict[str, list[float]] |
     """Return a figure of one row's "loss" or "accuracy", with the report's own curves, `recorded`, as dashed lines."""
     figure = Figure(figsize=(4.6, 3.3), layout="constrained")
     axes = plots.learning_curves([record["history"] for record in summary["seeds"]], what, ax=figure.subplots())
-    lines = dict(zip(("train", "val"), axes.get_legend().get_lines(), strict=True))
+    lines = dict(zip(("train", "val"), axes.get_legend().get_lines(), strict=False))  # validation may be missing
     for part, line in lines.items():
         theirs = (recorded or {}).get(f"{part}_{what}")
         if theirs:

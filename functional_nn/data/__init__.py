@@ -1,5 +1,6 @@
 """Data: sources that return images and labels as `Splits`, batches of them, and transforms of images."""
 
+from functional_nn.data.affine import random_affine
 from functional_nn.data.batching import batches, one_hot
 from functional_nn.data.cache import cached
 from functional_nn.data.cifar10 import cifar10
@@ -36,6 +37,7 @@ __all__ = [
     "image_list",
     "load",
     "one_hot",
+    "random_affine",
     "random_flip",
     "random_shift",
     "standardize",

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from functional_nn import data, keys
-from functional_nn.data import BatchTransform, chain, random_flip, random_shift, standardize, standardize_by
+from functional_nn.data import (
+    BatchTransform,
+    chain,
+    random_affine,
+    random_flip,
+    random_shift,
+    standardize,
+    standardize_by,
+)
 
 images = hnp.arrays(
     st.sampled_from([np.uint8, np.float32]),
@@ -17,6 +25,7 @@ images = hnp.arrays(
     elements=st.integers(0, 255),
 )
 EVERY = [standardize(np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)), random_shift(2), random_flip()]
+EVERY.append(random_affine(20, scale=0.1, pixels=1))
 EVERY.append(chain(*EVERY))
 
 
@@ -54,7 +63,8 @@ def test_a_transform_is_a_value(transform: BatchTransform) -> None:
     assert again == transform
     assert hash(again) == hash(transform)
     names = {"standardize": standardize, "standardize_by": standardize_by, "random_shift": random_shift}
-    assert eval(repr(transform), names | {"random_flip": random_flip, "chain": chain}) == transform
+    names |= {"random_flip": random_flip, "random_affine": random_affine, "chain": chain}
+    assert eval(repr(transform), names) == transform
 
 
 @pytest.mark.parametrize("transform", EVERY, ids=repr)

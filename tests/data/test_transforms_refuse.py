@@ -10,7 +10,7 @@ from functional_nn import data
 IMAGES = np.zeros((2, 6, 6, 3), np.uint8)
 
 
-@pytest.mark.parametrize("transform", [data.random_flip(), data.random_shift(1)], ids=repr)
+@pytest.mark.parametrize("transform", [data.random_flip(), data.random_shift(1), data.random_affine(10)], ids=repr)
 def test_what_is_no_array_of_images_is_named(transform):
     for bad in (list(IMAGES), None, np.ma.array(IMAGES)):
         message = f"{transform.call.name}: x is a {type(bad).__name__}, expected a NumPy array"

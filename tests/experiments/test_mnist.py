@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 import functional_nn as fnn
-from experiments import mnist
+from experiments import mnist, mnist_trials
+from experiments.mnist_trials import Trial, held_out
 from experiments.running.training import train
+from experiments.single import whole
 from functional_nn import data, tree
 from tests.experiments.parsed import read
 
@@ -48,6 +50,62 @@ def test_a_run_gives_table_results_and_page_and_is_not_repeated(tmp_path, capsys
     mnist.main(arguments)
     assert "2 of 2 runs are finished already" in capsys.readouterr().out
     assert networks == {file.name: file.read_bytes() for file in (tmp_path / "out" / "networks").iterdir()}
+
+
+def test_networks_that_train_on_the_validation_images_show_the_test_images_alone(tmp_path, capsys):
+    mnist.main(["--data", "digits", "--out", str(tmp_path / "whole"), *TINY])
+    printed = capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "whole" / "results.json").read_text(encoding="utf-8"))["rows"]
+    splits = data.digits()
+    assert {"val", "val_sd", "val_test"} & row.keys() == set()
+    assert all(entry["val_accuracy"] is None for record in row["seeds"] for entry in record["history"])
+    assert "seed              train             test              seconds" in printed
+    assert "of its mean over seeds" in printed
+    assert "val + test" not in (tmp_path / "whole" / "page.html").read_text(encoding="utf-8")
+    mnist.main(["--data", "digits", "--out", str(tmp_path / "held"), "--hold-out", "--epochs", "1", "--seeds", "1"])
+    (row,) = json.loads((tmp_path / "held" / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert {"val", "val_test"} <= row.keys()
+    assert row["seeds"][0]["history"][0]["val_accuracy"] == row["val"]
+    assert ", one seed; 61,706 parameters" in capsys.readouterr().out
+    assert len(whole(dict(splits.items()))["train"][0]) == len(splits.train[0]) + len(splits.val[0])
+
+
+def test_trials_hold_out_a_sixth_of_all_training_images_and_read_no_test_image(tmp_path, capsys, monkeypatch):
+    splits = dict(data.digits().items())
+    parts = held_out(splits)
+    n = len(splits["train"][0]) + len(splits["val"][0])
+    assert parts.keys() == {"train", "val"}
+    assert [len(parts[part][0]) for part in ("train", "val")] == [n - n // 6, n // 6]
+    np.testing.assert_array_equal(parts["val"][0][-1], splits["val"][0][-1])
+    trials = (
+        Trial({"epochs": 2}, 0, reached=0.25),
+        Trial({"epochs": 2, "average": 0.99}, 0, smoothing=0.1),
+    )
+    monkeypatch.setattr(mnist_trials, "TRIALS", trials)
+    mnist.main(["--data", "digits", "--out", str(tmp_path), "--trials"])
+    plain, averaged = json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))["rows"]
+    printed = capsys.readouterr().out
+    assert f"{plain['reached']:.4f} (recorded 0.2500), last parameters {plain['last']:.4f}: epochs 2, seed 0" in printed
+    assert averaged["changes"] == "epochs 2, average 0.99, smoothing 0.1"
+    assert plain["reached"] == plain["last"]
+    assert averaged["reached"] != averaged["last"]
+    assert not {"test", "test_loss"} & {*plain, *averaged}
+
+
+def test_options_that_the_trials_do_not_follow_are_refused(tmp_path, capsys):
+    for option in (["--model", "lenet5_1998"], ["--epochs", "3"], ["--seeds", "5"], ["--seed", "1"], ["--hold-out"]):
+        with pytest.raises(SystemExit):
+            mnist.main(["--data", "digits", "--out", str(tmp_path), "--trials", *option])
+        assert f"of their own: leave out {option[0]}" in capsys.readouterr().err
+
+
+def test_the_recorded_trials_are_settings_that_can_be_trained():
+    for trial in mnist_trials.TRIALS:
+        row = trial.as_row(mnist.LENET5)
+        assert row.loss.call.name == ("cross_entropy" if trial.smoothing else "softmax_cross_entropy")
+        assert 0.99 < trial.reached < 1.0, trial
+    best = max(mnist_trials.TRIALS, key=lambda trial: trial.reached)
+    assert best.as_row(mnist.LENET5).settings == mnist.SETTINGS
 
 
 def test_a_network_survives_its_run(tmp_path, capsys):

@@ -35,6 +35,7 @@ ROWS: dict[str, tuple[Value, ...]] = {
     "bind": (fnn.bind(BODY, FIXED), fnn.bind(models.lenet5(3), {})),
     "tie": (fnn.tie(fnn.serial(a=layers.dense(3), b=layers.dense(3)), {"b.w": "a.w.T"}),),
     "data.chain": (data.chain(data.random_flip(), data.random_shift(2)), data.chain()),
+    "data.random_affine": (data.random_affine(0), data.random_affine(10.5, scale=0.1, pixels=2)),
     "data.random_flip": (data.random_flip(),),
     "data.random_shift": (data.random_shift(0), data.random_shift(4)),
     "data.standardize_by": (data.standardize_by((0.1, 1e-300, -3.0), (1 / 3, 2.0, 0.0)),),

@@ -29,10 +29,13 @@ def marked_by_the_whole_batch() -> fnn.Layer:
 def _marked(x: np.ndarray) -> np.ndarray:
     """Return (1, h, w, c): whether any image of the batch has its window's (first) maximum there."""
     n, h, w, c = x.shape
-    cells = x.reshape(n, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 5, 2, 4).reshape(n, h // 2, w // 2, c, 4)
-    places = cells.argmax(axis=-1)  # of four cells in row-major order
-    marked = np.stack([(places == place).any(axis=0) for place in range(4)], axis=-1)
-    return marked.reshape(h // 2, w // 2, c, 2, 2).transpose(0, 3, 1, 4, 2).reshape(1, h, w, c)
+    marked, free = np.empty((1, h, w, c), bool), np.ones((n, h // 2, w // 2, c), bool)
+    largest = layers.max_pool(2).apply({}, x)
+    for i, j in np.ndindex(2, 2):
+        first = free & (x[:, i::2, j::2] == largest)
+        marked[0, i::2, j::2] = first.any(axis=0)
+        free &= ~first
+    return marked
 
 
 def _over_windows(dy: np.ndarray) -> np.ndarray:

@@ -15,23 +15,24 @@ Each function takes a right layer and returns it with one defect, so that severa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 import functional_nn as fnn
 from functional_nn import layers, tree
 
-Gradients = tuple[dict[str, Any], np.ndarray | None]
-
 
 @fnn.constructor
 def without_weight_gradients(layer: fnn.Layer) -> fnn.Layer:
     """Return `layer` with zeros for the gradients of its own parameters (defect 2)."""
-    return _with_pullback(
-        layer, "without_weight_gradients", lambda params, x, dy, right: (tree.zeros_like(right[0]), right[1])
-    )
+
+    def vjp(params, x, *, key=None, wrt_x=True):
+        if not wrt_x:  # then there is nothing to compute
+            return layer.apply(params, x), lambda dy: (tree.zeros_like(params), None)
+        y, pullback = layer.vjp(params, x, key=key)
+        return y, lambda dy: (tree.zeros_like(params), pullback(dy)[1])
+
+    return layer.replace(name=f"{layer.name}_without_weight_gradients", vjp=vjp)
 
 
 @fnn.constructor
@@ -41,30 +42,39 @@ def rotated_over_channels(conv: fnn.Layer) -> fnn.Layer:
     dx[i, j, c] = sum over u, v, o of dy, padded by k, [i + u, j + v, o] w[u, v, C - 1 - c, O - 1 - o].
     """
 
-    def pull(params, x, dy, right):
-        dparams, dx = right
-        if dx is None:
-            return dparams, None
-        w = params["w"]
-        k, channels = w.shape[0], w.shape[2]
-        if w.shape[1] != k or dy.shape[1:3] != (x.shape[1] - k + 1, x.shape[2] - k + 1):
-            raise ValueError(f"{conv!r}: expected a square kernel, stride 1 and no padding, as the report has them")
-        rotated = {"w": w[:, :, ::-1, ::-1].swapaxes(2, 3), "b": np.zeros(channels, w.dtype)}
-        correlated = layers.conv2d(channels, k, padding=k).apply(rotated, dy)
-        return dparams, correlated[:, : x.shape[1], : x.shape[2]]
+    def vjp(params, x, *, key=None, wrt_x=True):
+        y, pullback = conv.vjp(params, x, key=key, wrt_x=False)
 
-    return _with_pullback(conv, "rotated_over_channels", pull)
+        def wrong_pullback(dy):
+            return pullback(dy)[0], _rotated(conv, params["w"], x, dy) if wrt_x else None
+
+        return y, wrong_pullback
+
+    return conv.replace(name=f"{conv.name}_rotated_over_channels", vjp=vjp)
+
+
+def _rotated(conv: fnn.Layer, w: np.ndarray, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    k, channels = w.shape[0], w.shape[2]
+    if k < 2 or w.shape[1] != k or dy.shape[1:3] != (x.shape[1] - k + 1, x.shape[2] - k + 1):
+        raise ValueError(f"{conv!r}: expected a square kernel, stride 1 and no padding, as the report has them")
+    rotated = {"w": w[:, :, ::-1, ::-1].swapaxes(2, 3), "b": np.zeros(channels, w.dtype)}
+    return layers.conv2d(channels, k, padding=((k, k - 2), (k, k - 2))).apply(rotated, dy)  # k on all sides, cut to x
 
 
 @fnn.constructor
 def backward_through_dw(dense: fnn.Layer) -> fnn.Layer:
     """Return the dense layer with dx = dy dw^T in place of dy w^T (eq. 4)."""
 
-    def pull(params, x, dy, right):
-        dparams, dx = right
-        return dparams, None if dx is None else dy @ dparams["w"].T  # (n, d_out) @ (d_out, d_in)
+    def vjp(params, x, *, key=None, wrt_x=True):
+        y, pullback = dense.vjp(params, x, key=key, wrt_x=False)
 
-    return _with_pullback(dense, "backward_through_dw", pull)
+        def wrong_pullback(dy):
+            dparams, _ = pullback(dy)
+            return dparams, dy @ dparams["w"].T if wrt_x else None  # (n, d_out) @ (d_out, d_in)
+
+        return y, wrong_pullback
+
+    return dense.replace(name=f"{dense.name}_backward_through_dw", vjp=vjp)
 
 
 @fnn.constructor
@@ -79,15 +89,3 @@ def drawn_too_wide(layer: fnn.Layer) -> fnn.Layer:
         return params | {"b": rng.standard_normal(params["b"].shape, np.float32)}
 
     return layer.replace(name=f"{layer.name}_drawn_too_wide", init=init)
-
-
-def _with_pullback(
-    layer: fnn.Layer, what: str, pull: Callable[[dict[str, Any], np.ndarray, np.ndarray, Gradients], Gradients]
-) -> fnn.Layer:
-    """Return `layer` with the pullback `pull(params, x, dy, gradients)`; `gradients` are the right ones."""
-
-    def vjp(params, x, *, key=None, wrt_x=True):
-        y, pullback = layer.vjp(params, x, key=key, wrt_x=wrt_x)
-        return y, lambda dy: pull(params, x, dy, pullback(dy))
-
-    return layer.replace(name=f"{layer.name}_{what}", vjp=vjp)

@@ -14,7 +14,9 @@ import functional_nn as fnn
 from experiments.autopsy import __main__ as autopsy
 from experiments.autopsy.course import compared, prepared, train_variant
 from experiments.autopsy.defects import CONSTRUCTORS, DEFECTS
+from experiments.autopsy.findings import paragraphs
 from experiments.autopsy.ranking import ranked, variant_summary
+from experiments.autopsy.tables import markdown
 from experiments.autopsy.variants import (
     AUTHORS,
     LENET5,
@@ -25,8 +27,10 @@ from experiments.autopsy.variants import (
     Budget,
     Variant,
     alone,
+    networks_with,
     variants,
 )
+from experiments.autopsy.verdicts import overflow
 from functional_nn import data, tree
 
 
@@ -136,23 +140,107 @@ def test_every_defect_of_the_catalogue_is_tried():
     assert {name for network in NETWORKS for name in network.defects} == set(DEFECTS)
 
 
-def test_harm_and_gain_are_differences_of_test_accuracies(splits):
-    accuracies = {(network.name, v.role): i / 100 for network in NETWORKS for i, v in enumerate(variants(network))}
-    rows = []
+def rows_of(accuracies, splits):
+    """Return a summary of every variant, whose runs from several seeds reach `accuracies(network, role)`."""
+    rows, budget = [], Budget(1, 1e-6)
     for network in NETWORKS:
         for variant in variants(network):
-            outcome = train_variant(variant, Budget(1, 1e-6), 0, splits, threads=1, progress=False)
-            record = outcome.record | {"test": accuracies[network.name, variant.role]}
-            rows.append(variant_summary(variant, Budget(1, 1e-6), [replace(outcome, record=record)], splits))
-    ranking = ranked(rows)
+            outcome = train_variant(variant, budget, 0, splits, threads=1, progress=False)
+            of_seeds = [
+                replace(outcome, record=outcome.record | {"test": test}) for test in accuracies(network, variant.role)
+            ]
+            rows.append(variant_summary(variant, budget, of_seeds, splits))
+    return rows
+
+
+def test_harm_and_gain_are_differences_of_test_accuracies(splits):
+    of = {(network.name, v.role): i / 100 for network in NETWORKS for i, v in enumerate(variants(network))}
+    ranking = ranked(rows_of(lambda network, role: [of[network.name, role]], splits))
     assert [row["harm"] for row in ranking] == sorted((row["harm"] for row in ranking), reverse=True)
     lenet5 = {row["defect"]: row for row in ranking if row["network"] == "lenet5"}
-    of = {role: value for (name, role), value in accuracies.items() if name == "lenet5"}
+    of = {role: value for (name, role), value in of.items() if name == "lenet5"}
     assert lenet5["3"]["harm"] == pytest.approx(of[RIGHT] - of["3 alone"])
     assert lenet5["3"]["gain"] == pytest.approx(of["the author's, 3 repaired"] - of[AUTHORS])
     assert lenet5["1"]["gain"] == pytest.approx(of[AUTHORS] - of["the author's, 1 put back"])
     assert lenet5["1"]["repaired"] == of[AUTHORS]
     assert all(row["gain"] is None for row in ranking if row["network"] == "lenet5_silu")
+    assert all(row["harm_interval"] is None and not row["harm_shows"] for row in ranking)  # of one seed
+    assert all(row["rank"] == [1, len(LENET5.defects)] for row in lenet5.values())
+    texts = paragraphs(ranking, rows_of(lambda network, role: [0.5], splits), overflow(), 3)
+    assert sum("one seed gives no intervals, so no defect and no repair is ranked" in text for text in texts) == 3
+
+
+# The perceptron's accuracies from three seeds. Three defects are to hold together: t(1 - 0.05 / 6, 2) = 7.649.
+# Alone, 7 costs 0.1, 0.2 and 0.3: 0.2 +- 7.649 0.1 / sqrt(3) = -0.242 to 0.642, which is nothing. 9 costs nothing at
+# all; eq. 4 costs 0.50, 0.51 and 0.52: 0.51 +- 7.649 0.01 / sqrt(3) = 0.466 to 0.554.
+BY_HAND = {
+    RIGHT: [0.90, 0.92, 0.94],
+    "7 alone": [0.80, 0.72, 0.64],
+    "9 alone": [0.90, 0.92, 0.94],
+    "eq. 4 alone": [0.40, 0.41, 0.42],
+    AUTHORS: [0.10, 0.20, 0.30],
+    "the author's, 7 repaired": [0.30, 0.10, 0.35],
+    "the author's, 9 repaired": [0.10, 0.20, 0.30],
+    "the author's, eq. 4 repaired": [0.88, 0.97, 1.07],
+}
+
+
+@pytest.fixture
+def by_hand(splits):
+    return rows_of(lambda network, role: BY_HAND[role] if network is PERCEPTRON else [0.5, 0.5, 0.5], splits)
+
+
+def test_intervals_and_ranks_are_the_hand_worked_ones(by_hand):
+    lines = {line["defect"]: line for line in ranked(by_hand) if line["network"] == "perceptron"}
+    np.testing.assert_allclose(lines["7"]["harm_interval"], [-0.2416, 0.6416], atol=2e-4)
+    np.testing.assert_allclose(lines["eq. 4"]["harm_interval"], [0.4658, 0.5542], atol=2e-4)
+    assert lines["9"]["harm_interval"] == [0.0, 0.0]
+    assert {name: line["harm_shows"] for name, line in lines.items()} == {"7": False, "9": False, "eq. 4": True}
+    # 7 lies 0.40, 0.31 and 0.22 above eq. 4: 0.31 +- 7.649 0.09 / sqrt(3) = -0.087 to 0.707: they are in no order
+    assert {name: line["rank"] for name, line in lines.items()} == {"7": [1, 3], "9": [2, 3], "eq. 4": [1, 2]}
+    assert {name: line["gain_shows"] for name, line in lines.items()} == {"7": False, "9": False, "eq. 4": True}
+    np.testing.assert_allclose([lines["7"]["gain"], lines["eq. 4"]["gain"]], [0.05, 0.77333], atol=1e-5)
+
+
+def test_the_text_ranks_only_what_the_intervals_tell_apart(by_hand):
+    (text,) = (t for t in paragraphs(ranked(by_hand), by_hand, overflow(), 3) if t.startswith("Perceptron"))
+    assert "costs: dw2 in place of w2 (eq. 4) +0.510 (+0.466 to +0.554); not told from no effect: hidden" in text
+    assert "; changes no seed's accuracy: softmax without its maximum, float128 (9)." in text
+    assert "helps: dw2 in place of w2 (eq. 4)" in text
+    assert "The most helpful repair is that of dw2 in place of w2 (eq. 4): it reaches 0.973, the right" in text
+    assert "these seeds do not tell the two apart" in text
+    table = markdown(ranked(by_hand), by_hand)
+    assert "**+0.510 (+0.466 to +0.554)** | 1 to 2 | 0.973 | **+0.773" in table
+    assert " | 0.920 (0.870 to 0.970) |" in table
+
+
+def test_the_defects_that_are_asked_for_are_tried_in_the_networks_that_have_them():
+    networks = networks_with(["4", "2"])
+    assert [network.name for network in networks] == ["lenet5"]
+    made = {variant.role: variant.defects for variant in variants(networks[0])}
+    assert list(made) == [
+        RIGHT, "2 alone", "4 alone", AUTHORS, "the author's, 2 repaired", "the author's, 4 repaired"
+    ]  # fmt: skip
+    assert made[AUTHORS] == LENET5.ran
+    assert made["the author's, 4 repaired"] == ("2", "3", "5", "6", "8", "9")
+    assert [network.name for network in networks_with(["9"])] == ["lenet5", "perceptron"]
+    assert networks_with(None) == NETWORKS
+
+
+def test_a_run_of_two_defects_says_nothing_of_the_others(image_lists, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["--data", str(image_lists), "--out", str(out), "--epochs", "1", "--quick", "--defects", "2", "4"]
+    autopsy.main([*arguments, "--workers", "1"])
+    printed = capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert results["seeds"] == [0, 1, 2]
+    assert [line["defect"] for line in results["defects"]] in (["2", "4"], ["4", "2"])
+    assert "networks: 6 of LeNet-5\n" in printed
+    assert "Defect 6" not in printed
+    assert (out / "table.md").read_text(encoding="utf-8").count("\n") == 4 + 1 + 4
+    with pytest.raises(SystemExit):
+        autopsy.main(["--defects", "10"])
+    assert "invalid choice: '10'" in capsys.readouterr().err
 
 
 def test_a_run_ranks_all_defects_and_is_not_repeated(image_lists, tmp_path, capsys):

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from experiments.reproduce import __main__ as reproduce
+from experiments.reproduce.differences import PAIRS
 from tests.experiments.parsed import read
 
 NAMES = [
@@ -47,11 +48,14 @@ def test_a_directory_gives_the_table_the_results_and_the_page(reproduced, image_
     assert all(f"Figure {number}." in page.text for number in range(1, 14))
     assert str(image_lists) in page.text
     assert len(list((out / "figures").glob("*.svg"))) == sum(len(figure.drawings) for figure in page.figures)
-    last, _, _, note = (out / "table.md").read_text(encoding="utf-8").splitlines()[-4:]
+    written = (out / "table.md").read_text(encoding="utf-8")
+    (last,) = (line for line in written.splitlines() if line.startswith("| `improved_grad` |"))
     best = results["rows"][-2]
     assert last.startswith(f"| `improved_grad` | {best['train']:.3f} ± {best['train_sd']:.3f} |")
     assert last.endswith("| Improvedgrad: 0.0689*, 0.1689 |")
-    assert note.startswith("* The report prints")
+    assert "\n* The report prints" in written
+    assert len(results["differences"]) == len(PAIRS) == written.count("| no |") + written.count("| yes |")
+    assert "told apart" in printed
 
 
 def test_finished_runs_are_found_again_and_only_the_missing_ones_are_run(reproduced, image_lists, capsys):

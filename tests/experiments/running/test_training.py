@@ -10,7 +10,7 @@ import pytest
 import functional_nn as fnn
 from experiments.report.rows import REPORTED, ROWS, TUNED, heavy_ball, rows_as
 from experiments.running import training
-from functional_nn import optim
+from functional_nn import data, optim
 
 BY_NAME = {row.name: row for row in rows_as("tuned", epochs=2)}
 
@@ -103,3 +103,26 @@ def test_few_training_images_get_smaller_tuned_batches():
     few, many = (rows_as("tuned", training_images=n)[0].settings for n in (1_000, 50_000))
     assert few == replace(many, batch_size=many.batch_size // 4)
     assert rows_as("report", training_images=1_000)[0].settings == REPORTED["perceptron_sigmoid"]
+
+
+def test_a_row_may_keep_the_average_of_its_parameters(splits):
+    """An epoch of one step: the average of the start and the parameters after it, by the decay."""
+    row = BY_NAME["lenet5_relu"]
+    last, averaged = (
+        training.train(
+            replace(row, settings=replace(row.settings, epochs=1, batch_size=12, average=average)), splits, seed=0
+        ).network.params
+        for average in (0.0, 0.75)
+    )
+    start = row.network(classes=3).init(np.random.default_rng(0), (32, 32, 3))
+    expected = fnn.tree.map(lambda first, after: 0.75 * first + 0.25 * after, start, last)
+    assert fnn.tree.allclose(averaged, expected)
+
+
+def test_rotation_and_scale_take_the_place_of_the_shift_alone():
+    images = np.zeros((4, 32, 32, 3), np.uint8)
+    settings = replace(BY_NAME["lenet5_relu"].settings, shift=2, flip=True)
+    assert training._augmentation(images, settings) == [data.random_flip(), data.random_shift(2)]
+    turned = replace(settings, rotation=10, scale=0.1, flip=False)
+    assert training._augmentation(images, turned) == [data.random_affine(10, scale=0.1, pixels=2)]
+    assert training._augmentation(images.reshape(4, -1), turned) == []

@@ -77,3 +77,13 @@ def test_the_best_network_of_a_row_is_kept_of_all_trials_and_seeds(kind, best):
     reached = {trials[0].key: (0.25, 0.5), trials[1].key: (0.125, 0.375)}
     outcomes = {key: [Outcome({"reached": value}) for value in values] for key, values in reached.items()}
     assert best_of_rows(trials, outcomes)["lenet5"].record["reached"] == best
+
+
+def test_trials_that_are_not_told_from_the_best_are_marked(image_lists, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("experiments.search.run.recorded_trials", lambda: TRIALS[:1])
+    search.main(["--data", str(image_lists), "--row", "perceptron_own", "--workers", "1", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    (row,) = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
+    assert row["apart"] is False  # the best one itself
+    assert f"{row['reached']:.4f}* (recorded" in printed
+    assert "do not tell this trial from the best one of its row" in printed
