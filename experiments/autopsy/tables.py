@@ -101,9 +101,9 @@ def places(rank: Sequence[int]) -> str:
 
 
 def mean(row: Summary) -> str:
-    """Return a variant's test accuracy with the 95 % interval of the mean over seeds, where there are several."""
+    """Return a variant's test accuracy with the 95 % interval of the mean over seeds, or that it is of one seed."""
     interval = t_interval(accuracies(row))
-    return f"{row['test']:.3f}" if interval is None else f"{row['test']:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
+    return f"{row['test']:.3f} ({'one seed' if interval is None else f'{interval[0]:.3f} to {interval[1]:.3f}'})"
 
 
 def loss(row: Summary) -> str:
