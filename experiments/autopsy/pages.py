@@ -16,8 +16,8 @@ from experiments.report.printed import ADDRESS, PLACE, PRINTED, TITLE, comparabl
 from experiments.running.summary import Summary, cell
 from experiments.showing.page import Heading, Link, Panel, Piece, Plate, Table, write_picture
 
-OF_GRADIENTS = ("cosine", "error by layer", "loss")  # columns of the second table; the others are results
-LAST = ("network", "checker")  # behind the results, which a narrow page then shows
+OF_GRADIENTS = ("checker", "cosine", "error by layer", "loss")  # columns of the second table; the others are results
+LAST = ("network",)  # behind the results, which a narrow page then shows
 NAMES = (  # a network here, the same in experiments.reproduce, the report's row
     (LENET5, RIGHT, "lenet5_grad", "its defects repaired: no row"),
     (LENET5, AUTHORS, "", PRINTED["lenet5"].name),
@@ -75,7 +75,10 @@ def _tables(ranking: Sequence[Line], rows: Sequence[Summary]) -> list[Piece]:
         [[line[i] for i in columns] for line in [HEADER, *lines]] for columns in (results, gradients)
     )
     return [
-        Table("The results, the most harmful defects first; the next table has the gradients.", *_split(of_results)),
+        Table(
+            "The results, the most harmful defects first; the next table has the gradients and the checker's verdicts.",
+            *_split(of_results),
+        ),
         Table(f"The gradients. In both tables: {KEY}", *_split(of_gradients)),
     ]
 

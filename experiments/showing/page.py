@@ -56,7 +56,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that says so where it scrolls; the " ± ..." of a cell is set small."""
+    """A table that says so where it scrolls; the " ± ..." of a cell, and what stands in brackets, is set small."""
 
     caption: str
     header: Sequence[str]

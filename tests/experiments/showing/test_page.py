@@ -137,6 +137,13 @@ def test_a_table_is_read_as_it_was_given_and_can_say_that_it_scrolls(tmp_path):
     assert 'tabindex="0"' in found.source  # the keys scroll it too
 
 
+def test_what_follows_a_figure_is_small_and_text_in_brackets_is_not(tmp_path):
+    lines = [["a (b)", "0.5 ± 0.1", "+0.5 (+0.4 to +0.6)", "1 (one)"]]
+    page.write(tmp_path, "t", [page.Table("a table's caption", list("abcd"), lines)])
+    source = read(tmp_path / "page.html").source
+    assert re.findall(r"<small>(.*?)</small>", source) == ["± 0.1", "(+0.4 to +0.6)"]
+
+
 def test_a_paragraphs_code_is_set_as_code(tmp_path):
     page.write(tmp_path, "t", ["before `a_b` after", page.Table("a table's caption", ["x"], [["1"]])])
     assert "<p>before <code>a_<wbr>b</code> after</p>" in (tmp_path / "page.html").read_text(encoding="utf-8")
