@@ -58,7 +58,9 @@ def decode_usable(
 def _decode(paths: Sequence[str], size: int, place: Callable[[int], str], refuse: Refuse) -> np.ndarray:
     check_size(size)
     with needs_extra("experiments", "decoding images"):
-        import PIL.Image  # noqa: F401 (the threads use it; an error belongs here)
+        import PIL.Image
+    # The threads import nothing: Ctrl-C during an import can leave the import lock taken, and they would wait for ever.
+    PIL.Image.init()
     images = np.empty((len(paths), size, size, 3), np.uint8)
     budget = PixelBudget(PIXELS_AT_ONCE)
 

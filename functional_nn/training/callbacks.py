@@ -14,12 +14,11 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from functional_nn.arguments import count, optional
 from functional_nn.content import same
-from functional_nn.files import exists
+from functional_nn.files import exists, replaced
 from functional_nn.result import FitResult
 from functional_nn.saving.names import named_tuples_in
 from functional_nn.saving.store import container_of, load, save
@@ -94,7 +93,8 @@ def csv_log(path: str | os.PathLike[str]) -> Callback:
         writer = csv.DictWriter(text, fieldnames=list(result.history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.history)
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        with replaced(os.fspath(path)) as stream:
+            stream.write(text.getvalue().encode())
 
     return Callback(write)
 

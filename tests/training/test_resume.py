@@ -1,5 +1,6 @@
 """A run that stops after any epoch and goes on equals the run that never stopped, bit for bit."""
 
+import errno
 import os
 import signal
 
@@ -126,3 +127,19 @@ def test_the_log_holds_the_whole_history_after_a_resume_too(tmp_path):
     lines = path.read_text().splitlines()
     assert lines[0] == "epoch,loss,accuracy,val_loss,val_accuracy,seconds"
     assert [float(line.split(",")[1]) for line in lines[1:]] == [record["loss"] for record in whole.history]
+
+
+def test_a_log_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "history.csv"
+    write = callbacks.csv_log(path)
+    part = fit(epochs=1, callback=write)
+    before = path.read_text()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write(part._replace(history=part.history * 2))
+    assert path.read_text() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["history.csv"]
