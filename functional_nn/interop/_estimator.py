@@ -108,6 +108,11 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
             self._check_shape(x)
         return kept(Examples(x, y, None if sample_weight is None else checked_weights(sample_weight, len(x))))
 
+    def _forget(self) -> None:
+        """Drop what was learned before, so that a failure on the way leaves an estimator that is not fitted."""
+        for old in ("params_", "_result"):
+            self.__dict__.pop(old, None)
+
     def _check_shape(self, x: np.ndarray) -> None:
         if x.shape[1:] != self.input_shape_:
             expected = shown_batch(self.input_shape_)
@@ -155,8 +160,6 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
 
     def _prepare(self, train: Examples, outputs: int) -> None:
         """Set all that stays as it is once training has begun: the model, the scale of the inputs, their shape."""
-        for old in ("params_", "_result"):  # a failure on the way leaves an estimator that is not fitted
-            self.__dict__.pop(old, None)
         self.input_shape_ = train.x.shape[1:]
         dtype = np.float32 if train.x.dtype == np.uint8 else train.x.dtype.type
         wanted = flag(type(self).__name__, "standardize", self.standardize)

@@ -102,6 +102,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
         goes_on = self._goes_on()
         examples = self._labelled(X, y, sample_weight, reset=not goes_on)
         if not goes_on:
+            self._forget()
             self.classes_ = np.unique(examples.y)
         return self._learn(examples, epochs=self.epochs, goes_on=goes_on)
 
@@ -120,6 +121,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
             raise ValueError("NeuralNetClassifier.partial_fit: the first call needs classes=, all that there will be")
         examples = self._labelled(X, y, sample_weight, reset=not goes_on)
         if not goes_on:
+            self._forget()
             self.classes_ = np.unique(column_or_1d(classes))
         elif classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), self.classes_):
             raise ValueError(f"NeuralNetClassifier.partial_fit: classes are {classes}, before {self.classes_}")
@@ -224,6 +226,7 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):  # type: ignore[misc]
     def _learn(self, X: Any, y: Any, sample_weight: Any, epochs: int, goes_on: bool) -> Self:
         examples = self._examples(X, y, sample_weight, not goes_on, multi_output=True, y_numeric=True)
         if not goes_on:
+            self._forget()
             self._target_shape = examples.y.shape[1:]
         elif examples.y.shape[1:] != self._target_shape:
             shapes = f"y has shape {examples.y.shape}, before {shown_batch(self._target_shape)}"

@@ -134,7 +134,7 @@ def check_numbers(name: str, names: Sequence[str], arrays: Sequence[Any], fixed:
 
 def no_float_array(name: str, path: str, array: Any) -> TypeError:
     """Return the error for what is no array of float64 or float32."""
-    kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+    kind = array.dtype if isinstance(array, np.ndarray) else f"a {type(array).__name__}, no array"
     return TypeError(f"{name}.{path} is {kind}, expected a float64 array (or float32 throughout)")
 
 

@@ -70,6 +70,9 @@ def from_state_dict(model: Layer, state_dict: Mapping[str, Any], input_shape: Sh
     if not isinstance(state_dict, Mapping):
         remedy = ": give its .state_dict()" if hasattr(state_dict, "state_dict") else ""
         raise TypeError(f"from_state_dict: state_dict is a {type(state_dict).__name__}, expected a dict{remedy}")
+    for name in state_dict:
+        if not isinstance(name, str):
+            raise TypeError(f"from_state_dict: the name {name!r} is a {type(name).__name__}, expected a str")
     given = {name: _array(name, value) for name, value in state_dict.items() if name.split(".")[-1] != IGNORED}
     _check_dtypes(given)
     _check_names(model, entries, given)
