@@ -120,6 +120,30 @@ def test_callbacks_say_when_the_figure_is_missing():
         callbacks.keep_best("val_acc")
 
 
+def test_a_callback_that_cannot_write_its_file_is_told_before_any_epoch(tmp_path):
+    counted = []
+    for callback in (
+        callbacks.csv_log(tmp_path / "no" / "h.csv"),
+        callbacks.keep_best("loss", tmp_path / "no" / "b.npz"),
+    ):
+        with pytest.raises(OSError, match="No such file or directory"):
+            fit(epochs=1, callback=[counted.append, callback])
+    assert counted == []
+    with pytest.raises(TypeError, match="csv_log: path is 3, expected a path"):
+        callbacks.csv_log(3)
+
+
+def test_what_a_callback_raises_has_the_result():
+    def fails(result):
+        if len(result.history) == 2:
+            raise RuntimeError("no network")
+
+    with pytest.raises(RuntimeError, match="no network") as caught:
+        fit(epochs=3, callback=fails)
+    assert len(caught.value.result.history) == 2
+    assert caught.value.__notes__ == ["fit: a callback failed; the result of 2 epochs is the error's .result"]
+
+
 def test_the_log_holds_the_whole_history_after_a_resume_too(tmp_path):
     path = tmp_path / "history.csv"
     part = fit(epochs=2, callback=callbacks.csv_log(path))
