@@ -121,6 +121,7 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
     def _train(self, examples: Examples, outputs: int, *, epochs: int, goes_on: bool, stratify: bool) -> Self:
         """Train on the examples; `goes_on` from the last result, or from weights drawn anew."""
         name = type(self).__name__
+        self._check_used()
         share = fraction(name, "validation", self.validation)
         given, epochs = as_callbacks(self.callbacks), count(name, "epochs", epochs)
         train, held = self._split(examples, share, stratify)
@@ -150,6 +151,15 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
         scores = None if validation is None else self._validation_scores(result.history, loss, validation[1])
         self.validation_scores_ = scores
         return self
+
+    def _check_used(self) -> None:
+        """Raise `ValueError` for a parameter that another one makes useless: a search over it would compare nothing."""
+        defaults = inspect.signature(type(self)).parameters
+        for useless, given in (("learning_rate", "optimizer"), ("hidden", "model")):
+            value = getattr(self, useless)
+            if getattr(self, given) is not None and value != defaults[useless].default:
+                remedy = f"set {given}__{useless} instead, or leave {given} None"
+                raise ValueError(f"{type(self).__name__}: {useless} is {value!r}, but {given} is given: {remedy}")
 
     def _keep(self, result: FitResult, best: FitResult | None, x: np.ndarray) -> None:
         params, size = (result if best is None else best).params, min(self.batch_size, len(x))

@@ -42,7 +42,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
 
     - `model`: a layer with one output a class, or a constructor that takes `classes=`, such as `models.lenet5`; None is
       a perceptron of `hidden` rectified units. X is (n, features), or (n, h, w, c) for a convolutional model.
-    - `optimizer`: None is `optim.adam(learning_rate)`. `epochs`, `batch_size`, `seed`: as for `fnn.fit`.
+    - `optimizer`: None is `optim.adam(learning_rate)`. `epochs`, `batch_size`, `seed`: as for `fnn.fit`. Ensembles set
+      no `seed`, so their members begin with the same weights.
     - `standardize`: bring each feature, of images each channel, to zero mean and unit variance over the training data.
     - `validation`: the share of the examples that are held out, drawn by class; the parameters kept are those of the
       epoch with the lowest loss on them. `callbacks`: as for `fnn.fit`, such as `callbacks.early_stopping(10)`.

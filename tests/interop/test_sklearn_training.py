@@ -116,7 +116,7 @@ def test_what_parts_cannot_do_is_refused():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hidden": 9}, "hidden is 9, in the training before 8"),
+        ({"hidden": 9}, "hidden is 9, in the training before 64"),
         ({"standardize": False}, "standardize is False, in the training before True"),
         ({"model": layers.dense(3)}, "model is dense(3), in the training before None"),
     ],
