@@ -26,7 +26,9 @@ from experiments.showing.curves import panel
 from experiments.showing.files import write_json
 from functional_nn import plots
 
-CONFUSION = "Classes and predicted classes. A dark cell beside the diagonal is a class that is often taken for another."
+CONFUSION = (
+    "Classes and predicted classes. A shaded cell beside the diagonal is a class that is often taken for another."
+)
 CONFUSIONS = "The most frequent confusions. Look for what the two classes share."
 MISTAKES = "The most confident mistakes: the prediction, its probability, and the class. Would you have known better?"
 COLUMNS = {"train": "train", "val": "val", "test": "test", "val_test": "val + test"}

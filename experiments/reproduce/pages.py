@@ -150,15 +150,15 @@ def _structures(rows: dict[str, Row], inputs: Inputs) -> list[Piece]:
     return [Heading("The networks"), plates]
 
 
-def _curves(by_name: Summaries, compared: bool) -> list[Piece]:
-    """Return the curves, with the report's own where they can be `compared`."""
+def _captions(by_name: Summaries, compared: bool) -> tuple[tuple[int, tuple[str, ...], tuple[str, ...], str], ...]:
+    """Return of each figure of curves its number, its rows, what is drawn of them, and its caption."""
     differences = " and ".join(
         f"{by_name[trained]['val_test'] - by_name[frozen]['val_test']:+.3f} (`{trained}`)"
         for frozen, trained in zip(FROZEN, TRAINED, strict=True)
     )
     stuck = " The report's dashed line hardly falls below ln 50 = 3.91: its loss applied the softmax twice."
     near = " The report's dashed line stays near 3.91 here too."
-    figures = (
+    return (
         (4, ("perceptron_sigmoid",), ("loss", "accuracy"), "The perceptron with sigmoid. Where the training curve "
          "leaves the validation curve behind, the network learns single images by heart."),
         (5, ("perceptron_own",), ("loss", "accuracy"), "The perceptron with the activation that the author's code "
@@ -172,6 +172,10 @@ def _curves(by_name: Summaries, compared: bool) -> list[Piece]:
         (9, TRAINED, ("accuracy",), "Accuracy with trained convolutions. The difference from figure 7 is the gain "
          f"from training the convolutions: on validation and test images together {differences}."),
     )  # fmt: skip
+
+
+def _curves(by_name: Summaries, compared: bool) -> list[Piece]:
+    """Return the curves, with the report's own where they can be `compared`."""
     theirs = "The report's records are of 50 classes and have other axes, so they are left out here."
     if compared:
         theirs = "Dashed lines are the report's own records, of its own data; there are none of its perceptrons."
@@ -193,7 +197,7 @@ def _curves(by_name: Summaries, compared: bool) -> list[Piece]:
                     for what in whats
                 ],
             )
-            for number, names, whats, caption in figures
+            for number, names, whats, caption in _captions(by_name, compared)
         ),
     ]
 
@@ -205,7 +209,7 @@ def _confusion(name: str, outcome: Outcome, inputs: Inputs) -> list[Piece]:
     classes = inputs.classes[: outputs.shape[1]]
     matrix = (
         f"Figure 10. The confusions of `{name}` on the test images (the best row on validation data, its first "
-        "seed). The diagonal holds the right answers. A dark cell beside it marks a class that is often taken for "
+        "seed). The diagonal holds the right answers. A shaded cell beside it marks a class that is often taken for "
         "another."
     )
     mistakes = (
