@@ -9,22 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from functional_nn import losses
-from functional_nn.arguments import array, count
+from functional_nn.arguments import array, count, finite
 from functional_nn.loss import Loss, check_labels, check_loss
 
-__all__ = [
-    "Answers",
-    "Confusion",
-    "Mistake",
-    "answers",
-    "confident_mistakes",
-    "counts_of",
-    "frequent_confusions",
-    "images_of",
-    "scores_of",
-    "short_names",
-    "wilson",
-]
+__all__ = ["Confusion", "Mistake", "confident_mistakes", "frequent_confusions", "wilson"]
 
 SHADES = 255.0
 Z = 1.959964  # the standard normal's 97.5 % quantile
@@ -39,7 +27,12 @@ class Answers(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """So many times an example of the class `label` was taken for the class `predicted`."""
+    """So many times an example of the class `label` was taken for the class `predicted`.
+
+    >>> (confusion,) = answers.frequent_confusions(np.array([0, 0]), np.array([1, 1]))
+    >>> confusion.times
+    2
+    """
 
     label: int
     predicted: int
@@ -47,7 +40,12 @@ class Confusion(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """The example of this number was taken for the class `predicted`, with this probability."""
+    """The example of this number was taken for the class `predicted`, with this probability.
+
+    >>> (mistake,) = answers.confident_mistakes(np.array([0]), np.array([[0.0, 50.0]]))
+    >>> mistake.predicted
+    1
+    """
 
     example: int
     predicted: int
@@ -61,8 +59,7 @@ def frequent_confusions(
 
     Arguments and errors are those of `plots.confusion`. Fewer are returned where there are no more.
 
-    >>> from functional_nn import plots
-    >>> plots.frequent_confusions(np.array([0, 0, 1, 2]), np.array([1, 1, 1, 0]))
+    >>> answers.frequent_confusions(np.array([0, 0, 1, 2]), np.array([1, 1, 1, 0]))
     [Confusion(label=0, predicted=1, times=2), Confusion(label=2, predicted=0, times=1)]
     """
     count("frequent_confusions", "most", most)
@@ -80,8 +77,7 @@ def confident_mistakes(
 
     Arguments and errors are those of `plots.mistakes`. Fewer are returned where there are no more.
 
-    >>> from functional_nn import plots
-    >>> plots.confident_mistakes(np.array([0, 0]), np.array([[0.0, 50.0], [50.0, 0.0]]))
+    >>> answers.confident_mistakes(np.array([0, 0]), np.array([[0.0, 50.0], [50.0, 0.0]]))
     [Mistake(example=0, predicted=1, probability=1.0)]
     """
     count("confident_mistakes", "most", most)
@@ -96,7 +92,15 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a share of n examples (Wilson 1927).
 
     It shows how much the figure would vary with another n examples, not how much it varies over seeds of training.
+    Raises `ValueError` for no examples, and for a share outside 0 .. 1.
+
+    >>> low, high = answers.wilson(0.9, 100)
+    >>> round(low, 3), round(high, 3)
+    (0.826, 0.945)
     """
+    count("wilson", "n", n)
+    if not 0.0 <= finite("wilson", "share", share) <= 1.0:
+        raise ValueError(f"wilson: share is {share!r}, expected a number from 0 to 1")
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
     return max(0.0, centre - half), min(1.0, centre + half)

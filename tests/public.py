@@ -13,7 +13,7 @@ import functional_nn as fnn
 from functional_nn.value import Value
 
 PACKAGE = Path(fnn.__file__).parent
-BESIDES = ("arguments", "errors", "plots", "testing.strategies")  # public, and not attributes of `fnn`
+BESIDES = ("answers", "arguments", "errors", "plots", "testing.strategies")  # public, and not attributes of `fnn`
 PEERS = {"onnx", "sklearn", "torch"}  # in `interop`
 EXTRAS = {"PIL", "matplotlib", "hypothesis", "safetensors", "sklearn", "torch", "jax", "onnx"}  # what may be missing
 

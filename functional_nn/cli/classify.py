@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps([_entry(*pair, errors) for pair in zip(paths, results, strict=True)], indent=1))
     else:
         _print_table(paths, results, shortened(network.classes))
-    sys.stdout.flush()
+    print(end="", flush=True)  # before the errors
     for error in errors.values():
         print(f"functional-nn: {printable(str(error))}", file=sys.stderr)
     if errors:

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-        sys.stdout.flush()
+        print(end="", flush=True)  # unlike sys.stdout.flush() this does nothing where standard output is closed
     except KeyboardInterrupt as interrupt:
         return _said(f"interrupted: {interrupt}" if str(interrupt) else "interrupted", INTERRUPTED)
     except BrokenPipeError:  # such as `... | head`: the reader has seen enough

@@ -103,10 +103,12 @@ def _found(run: Run, *, force: bool) -> bool:
         _fit(run, done, [])  # compares and trains nothing
     except ValueError as error:
         if force:
-            _say(f"beginning anew: {file} was of another run")
+            _say(f"beginning anew: {file} cannot be gone on from")
             return False
         differences = [line for line in str(error).splitlines() if line.startswith("  ")]
-        what = "\n".join([f"{file}: this is the checkpoint of another run:", *differences]) if differences else error
+        if not differences:  # the file is damaged
+            raise ValueError(f"{error}\ngive --force to begin anew, or another --out") from error
+        what = "\n".join([f"{file}: this is the checkpoint of another run:", *differences])
         remedy = "give the options of that run to go on, --force to begin anew, or another --out"
         raise ValueError(f"{what}\n{remedy}") from error
     _say(f"going on after {done} of {run.settings.epochs} epochs, kept in {file}")

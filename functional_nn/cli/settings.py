@@ -6,6 +6,8 @@ import argparse
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from functional_nn import data, optim
 from functional_nn.cli.networks import NETWORKS, usual_network
 from functional_nn.data import BatchTransform, Splits
@@ -59,9 +61,9 @@ class Settings:
 def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
     """Return the user's settings, and for what the user did not choose those that suit the data.
 
-    Images are shifted by a sixteenth of their side. Those in colour are mirrored; grey ones are not: they are often
-    signs, and a mirrored sign is another one or none. Batches grow with the number of images up to 64, and the epochs
-    are as many as the network's number of steps needs, 10 at least and 60 at most.
+    Images are shifted by a sixteenth of their side. Those in colour are mirrored; grey ones, in three equal channels
+    too, are not: they are often signs, and a mirrored sign is another one or none. Batches grow with the number of
+    images up to 64, and the epochs are as many as the network's number of steps needs, 10 at least and 60 at most.
     """
     images = splits.train[0]
     n, side, grey = len(images), min(images.shape[1:3]), images.shape[-1] == 1
@@ -78,10 +80,15 @@ def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
         learning_rate=_or(options.learning_rate, network.grey_rate if grey else network.learning_rate),
         weight_decay=_or(options.weight_decay, network.grey_decay if grey else network.weight_decay),
         shift=_or(options.shift, min(side - 1, max(1, side // PIXELS_A_SHIFT))),
-        flip=_or(options.flip, not grey),
+        flip=_or(options.flip, not _colourless(images)),
         patience=_or(options.patience, max(LEAST_PATIENCE, epochs // 3)),
         seed=options.seed,
     )
+
+
+def _colourless(images: np.ndarray) -> bool:
+    """Return whether all channels are equal, as those of grey files are, which the sources decode to RGB."""
+    return all((image == image[..., :1]).all() for image in images)
 
 
 def _batch(n: int) -> int:

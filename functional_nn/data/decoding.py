@@ -30,8 +30,8 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
 
     Every image is scaled to size x size; its proportions are not kept. The JPEG decoder itself scales by 2, 4 or 8
     where that suffices, and the rest is bilinear. Grey, palette and CMYK images become RGB. Levels of fewer than 8
-    bits are scaled to 0 .. 255. Transparency is dropped. The first of several frames is taken. An orientation tag
-    turns a TIFF, because Pillow applies it while decoding; in other formats it is not applied.
+    bits are scaled to 0 .. 255. Transparency is dropped. The first of several frames is taken. A camera's
+    orientation tag is applied, so that a picture stands as it was seen.
     `place(i)` says in an error where the i-th path comes from, for example a list and a line.
     Raises `DataError` for the first file, in order, that is missing (`MissingFileError`), no regular file, truncated,
     corrupt, of another format, of more than 8 bits a channel, or larger than `PIL.Image.MAX_IMAGE_PIXELS`;
@@ -58,7 +58,9 @@ def decode_usable(
 def _decode(paths: Sequence[str], size: int, place: Callable[[int], str], refuse: Refuse) -> np.ndarray:
     check_size(size)
     with needs_extra("experiments", "decoding images"):
-        import PIL.Image  # noqa: F401 (the threads use it; an error belongs here)
+        import PIL.Image
+    # The threads import nothing: Ctrl-C during an import can leave the import lock taken, and they would wait for ever.
+    PIL.Image.init()
     images = np.empty((len(paths), size, size, 3), np.uint8)
     budget = PixelBudget(PIXELS_AT_ONCE)
 

@@ -20,6 +20,7 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".pgm", ".ppm", ".tif", "
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 BITS_PER_SAMPLE = 258  # a tag of TIFF
+ORIENTATION = 274  # a tag of EXIF
 
 JPEG_START = b"\xff\xd8\xff"
 PIXELS_AT_ONCE = 2**26  # Pillow needs 4 bytes a pixel, and as much again to convert
@@ -79,8 +80,11 @@ def resized(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def _scaled(image: Image.Image, size: int) -> Image.Image:
+    from PIL import ImageOps
     from PIL.Image import Resampling
 
+    if image.getexif().get(ORIENTATION, 1) != 1:  # a camera that was held upright says so here alone
+        image = ImageOps.exif_transpose(image)
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")  # a palette with transparency has no direct way to RGB
     if image.mode != "RGB":

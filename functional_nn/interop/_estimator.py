@@ -108,6 +108,11 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
             self._check_shape(x)
         return kept(Examples(x, y, None if sample_weight is None else checked_weights(sample_weight, len(x))))
 
+    def _forget(self) -> None:
+        """Drop what was learned before, so that a failure on the way leaves an estimator that is not fitted."""
+        for old in ("params_", "_result"):
+            self.__dict__.pop(old, None)
+
     def _check_shape(self, x: np.ndarray) -> None:
         if x.shape[1:] != self.input_shape_:
             expected = shown_batch(self.input_shape_)
@@ -116,6 +121,7 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
     def _train(self, examples: Examples, outputs: int, *, epochs: int, goes_on: bool, stratify: bool) -> Self:
         """Train on the examples; `goes_on` from the last result, or from weights drawn anew."""
         name = type(self).__name__
+        self._check_used()
         share = fraction(name, "validation", self.validation)
         given, epochs = as_callbacks(self.callbacks), count(name, "epochs", epochs)
         train, held = self._split(examples, share, stratify)
@@ -146,6 +152,15 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
         self.validation_scores_ = scores
         return self
 
+    def _check_used(self) -> None:
+        """Raise `ValueError` for a parameter that another one makes useless: a search over it would compare nothing."""
+        defaults = inspect.signature(type(self)).parameters
+        for useless, given in (("learning_rate", "optimizer"), ("hidden", "model")):
+            value = getattr(self, useless)
+            if getattr(self, given) is not None and value != defaults[useless].default:
+                remedy = f"set {given}__{useless} instead, or leave {given} None"
+                raise ValueError(f"{type(self).__name__}: {useless} is {value!r}, but {given} is given: {remedy}")
+
     def _keep(self, result: FitResult, best: FitResult | None, x: np.ndarray) -> None:
         params, size = (result if best is None else best).params, min(self.batch_size, len(x))
         self.params_ = statistics(self.model_, params, x, batch_size=size, transform=self._transform_of(x))
@@ -155,8 +170,6 @@ class NeuralNet(BaseEstimator):  # type: ignore[misc]
 
     def _prepare(self, train: Examples, outputs: int) -> None:
         """Set all that stays as it is once training has begun: the model, the scale of the inputs, their shape."""
-        for old in ("params_", "_result"):  # a failure on the way leaves an estimator that is not fitted
-            self.__dict__.pop(old, None)
         self.input_shape_ = train.x.shape[1:]
         dtype = np.float32 if train.x.dtype == np.uint8 else train.x.dtype.type
         wanted = flag(type(self).__name__, "standardize", self.standardize)

@@ -42,7 +42,8 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
 
     - `model`: a layer with one output a class, or a constructor that takes `classes=`, such as `models.lenet5`; None is
       a perceptron of `hidden` rectified units. X is (n, features), or (n, h, w, c) for a convolutional model.
-    - `optimizer`: None is `optim.adam(learning_rate)`. `epochs`, `batch_size`, `seed`: as for `fnn.fit`.
+    - `optimizer`: None is `optim.adam(learning_rate)`. `epochs`, `batch_size`, `seed`: as for `fnn.fit`. Ensembles set
+      no `seed`, so their members begin with the same weights.
     - `standardize`: bring each feature, of images each channel, to zero mean and unit variance over the training data.
     - `validation`: the share of the examples that are held out, drawn by class; the parameters kept are those of the
       epoch with the lowest loss on them. `callbacks`: as for `fnn.fit`, such as `callbacks.early_stopping(10)`.
@@ -102,6 +103,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
         goes_on = self._goes_on()
         examples = self._labelled(X, y, sample_weight, reset=not goes_on)
         if not goes_on:
+            self._forget()
             self.classes_ = np.unique(examples.y)
         return self._learn(examples, epochs=self.epochs, goes_on=goes_on)
 
@@ -120,6 +122,7 @@ class NeuralNetClassifier(ClassifierMixin, NeuralNet):  # type: ignore[misc]
             raise ValueError("NeuralNetClassifier.partial_fit: the first call needs classes=, all that there will be")
         examples = self._labelled(X, y, sample_weight, reset=not goes_on)
         if not goes_on:
+            self._forget()
             self.classes_ = np.unique(column_or_1d(classes))
         elif classes is not None and not np.array_equal(np.unique(column_or_1d(classes)), self.classes_):
             raise ValueError(f"NeuralNetClassifier.partial_fit: classes are {classes}, before {self.classes_}")
@@ -224,6 +227,7 @@ class NeuralNetRegressor(RegressorMixin, NeuralNet):  # type: ignore[misc]
     def _learn(self, X: Any, y: Any, sample_weight: Any, epochs: int, goes_on: bool) -> Self:
         examples = self._examples(X, y, sample_weight, not goes_on, multi_output=True, y_numeric=True)
         if not goes_on:
+            self._forget()
             self._target_shape = examples.y.shape[1:]
         elif examples.y.shape[1:] != self._target_shape:
             shapes = f"y has shape {examples.y.shape}, before {shown_batch(self._target_shape)}"

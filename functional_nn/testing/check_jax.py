@@ -60,7 +60,13 @@ class Call:
             leaves[i] = leaf
         outputs = self.jax.tree_util.tree_leaves(self.f(*self.jax.tree_util.tree_unflatten(self.structure, leaves)))
         arrays = [self.jax.numpy.asarray(y) for y in outputs]
-        return [y for y in arrays if self.jax.numpy.issubdtype(y.dtype, self.jax.numpy.floating)]
+        for y in arrays:
+            if self.jax.numpy.issubdtype(y.dtype, self.jax.numpy.complexfloating):
+                raise TypeError(f"{name_of(self.f)}.y is {y.dtype}: return its real and imaginary parts, two arrays")
+        floats = [y for y in arrays if self.jax.numpy.issubdtype(y.dtype, self.jax.numpy.floating)]
+        if not floats:
+            raise TypeError(f"{name_of(self.f)} returns no array of floats: there is nothing to differentiate")
+        return floats
 
     def value(self, *arrays: np.ndarray) -> Any:
         """Return the outputs as arrays."""

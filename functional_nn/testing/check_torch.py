@@ -75,7 +75,16 @@ class Call:
             y = self._call(state, tuple(arguments.values()))
         for key, value in arguments.items():
             self.check_unwritten(key, before[key], value)
-        return [part for part in _parts(y) if isinstance(part, self.torch.Tensor) and part.is_floating_point()]
+        outputs = [part for part in _parts(y) if isinstance(part, self.torch.Tensor)]
+        for part in outputs:
+            if part.is_complex():
+                raise TypeError(
+                    f"{self.name}.y is {part.dtype}: return torch.view_as_real of it, whose numbers are real"
+                )
+        floats = [part for part in outputs if part.is_floating_point()]
+        if not floats:
+            raise TypeError(f"{self.name} returns no tensor of floats: there is nothing to differentiate")
+        return floats
 
     def backward(self, outputs: list[Any], inputs: list[Any], dy: Any) -> tuple[np.ndarray, ...]:
         """Return the gradients by the inputs; where autograd knows of no dependence, they are 0."""
@@ -118,6 +127,12 @@ class Call:
 
 
 def _of_torch(call: Call) -> Problem:
+    for path, argument in call.arguments.items():
+        parts = () if isinstance(argument, call.torch.Tensor) else _parts(argument)
+        if any(isinstance(part, call.torch.Tensor) and part.requires_grad for part in parts):
+            raise TypeError(
+                f"{call.name}.{path} holds tensors that require a gradient: make each an argument of its own"
+            )
     if not call.free:
         raise ValueError(f"{call.name}: no tensor requires a gradient: make those to check by requires_grad=True")
     for path, tensor in call.free.items():

@@ -202,11 +202,18 @@ def _plateau(ladder: Ladder) -> tuple[int, int] | None:
 def _negligible(ladder: Ladder, claimed: float) -> float | None:
     """Return a bound for the slopes, the claimed one too, if they are negligible beside the outputs, else None.
 
-    A bias before a norm changes nothing, and where the norm enlarges rounding its slope looks like noise.
+    A bias before a norm changes nothing, and where the norm enlarges rounding its slope looks like noise. So does the
+    slope at a minimum where the function is 0: what changes is even, and rounding shrinks slower than its values.
     """
     wide = ladder.samples[:PLATEAU]
     bound = NO_SLOPE * max(sample.size for sample in wide)
-    return bound if max(abs(claimed), *(abs(sample.slope) for sample in wide)) <= bound else None
+    if max(abs(claimed), *(abs(sample.slope) for sample in wide)) <= bound:
+        return bound
+    near = [sample for sample in ladder.samples if sample.step <= 1.0]
+    bound = NO_SLOPE * max((sample.size for sample in near), default=0.0)
+    even = [abs(s.slope) <= min(bound, RESOLVED * abs(s.bend)) and s.bend != 0.0 for s in near]
+    rests = any(all(even[k : k + PLATEAU]) for k in range(len(even) - PLATEAU + 1))
+    return bound if rests and abs(claimed) <= bound else None
 
 
 def _falls_without_end(ladder: Ladder) -> bool:

@@ -100,7 +100,7 @@ def _started(layer: Layer, shape: Shape, rng: np.random.Generator, dtype: Any) -
 def _structured(layer: Layer, shape: Shape, rng: np.random.Generator, *, short: bool) -> Iterator[Drawn]:
     """Yield points on ties and zeros, with the parameters that the layer itself starts with, or whole numbers."""
     start = _started(layer, shape, rng, np.float64)
-    whole = tree.map(lambda p: rng.integers(-1, 3, p.shape).astype(np.float64), start)
+    whole = tree.map(lambda p: np.asarray(rng.integers(-1, 3, p.shape), np.float64), start)
     ties = _ties(rng, shape)
     row = rng.standard_normal((1, *shape))
     texts = ("zeros", "twos", "equal rows", "whole numbers with ties")
@@ -137,5 +137,5 @@ def _whole_numbers(layer: Layer, shape: Shape, rng: np.random.Generator) -> int:
 
 def _noisy(params: Params, rng: np.random.Generator, dtype: Any) -> Params:
     """Return the parameters that a layer starts with, and noise, so that biases are not zero."""
-    noisy: Params = tree.map(lambda p: (p + 0.1 * rng.standard_normal(np.shape(p))).astype(dtype), params)
+    noisy: Params = tree.map(lambda p: np.asarray(p + 0.1 * rng.standard_normal(np.shape(p)), dtype), params)
     return noisy

@@ -119,7 +119,8 @@ def check_numbers(name: str, names: Sequence[str], arrays: Sequence[Any], fixed:
     """Raise `TypeError` or `ValueError` unless all are arrays, those to differentiate by of one float dtype, finite."""
     kept: list[tuple[str, np.ndarray]] = []
     for path, array in zip(names, arrays, strict=True):
-        if not isinstance(array, np.ndarray) or (array.dtype not in FLOATS and array.dtype.kind not in "iub"):
+        taken = isinstance(array, np.ndarray) and (path in fixed or array.dtype in FLOATS or array.dtype.kind in "iub")
+        if not taken:
             raise no_float_array(name, path, array)
         if array.dtype in FLOATS and path not in fixed:
             kept.append((path, array))
@@ -133,7 +134,7 @@ def check_numbers(name: str, names: Sequence[str], arrays: Sequence[Any], fixed:
 
 def no_float_array(name: str, path: str, array: Any) -> TypeError:
     """Return the error for what is no array of float64 or float32."""
-    kind = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+    kind = array.dtype if isinstance(array, np.ndarray) else f"a {type(array).__name__}, no array"
     return TypeError(f"{name}.{path} is {kind}, expected a float64 array (or float32 throughout)")
 
 

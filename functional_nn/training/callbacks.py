@@ -14,12 +14,11 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from functional_nn.arguments import count, optional
+from functional_nn.arguments import as_path, count, optional
 from functional_nn.content import same
-from functional_nn.files import exists
+from functional_nn.files import exists, replaced
 from functional_nn.result import FitResult
 from functional_nn.saving.names import named_tuples_in
 from functional_nn.saving.store import container_of, load, save
@@ -37,6 +36,7 @@ class Callback(Value):
     """
 
     function: Callable[[FitResult], bool | None]
+    rehearse: Callable[[], None] = lambda: None  # raises before training what the function would raise after an epoch
 
     def __call__(self, result: FitResult) -> bool | None:
         """Look at the result so far; return True to end training."""
@@ -78,9 +78,15 @@ def early_stopping(patience: int, monitor: str = "val_loss") -> Callback:
     return Callback(stop)
 
 
-@constructor
+def _text_file(constructor: str, name: str, value: Any) -> str:
+    return os.fspath(as_path(constructor, name, value))
+
+
+@constructor(path=_text_file)
 def csv_log(path: str | os.PathLike[str]) -> Callback:
     """Return the callback that writes the history to a CSV file, a line an epoch, whole after every epoch.
+
+    Raises `TypeError` for what is no path; `fit` raises `OSError` before the first epoch where it cannot be written.
 
     >>> from pathlib import Path
     >>> write = callbacks.csv_log("history.csv")
@@ -94,9 +100,15 @@ def csv_log(path: str | os.PathLike[str]) -> Callback:
         writer = csv.DictWriter(text, fieldnames=list(result.history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.history)
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        with replaced(os.fspath(path)) as stream:
+            stream.write(text.getvalue().encode())
 
-    return Callback(write)
+    return Callback(write, lambda: _rehearse(os.fspath(path)))
+
+
+def _rehearse(path: str) -> None:
+    with replaced(path, trial=True):
+        pass
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,6 +130,11 @@ class KeepBest(Value):
         if not self._kept:
             raise ValueError("keep_best: no epoch has ended yet, so there is no best result")
         return self._kept[-1]
+
+    def rehearse(self) -> None:
+        """Raise `OSError` where the file cannot be written."""
+        if self.path is not None:
+            _rehearse(self.path)
 
     def __call__(self, result: FitResult) -> None:
         """Keep the result if its last epoch is better than the one kept."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from functional_nn.training.checks import first_result
 from functional_nn.training.evaluation import as_it_is
 from functional_nn.training.run import Data, Run
 
-__all__ = ["Checkpoint", "begun"]
+__all__ = ["Checkpoint", "begun", "rehearse"]
 
 Path = str | os.PathLike[str]
 
@@ -78,6 +79,14 @@ def begun(
     tuples = named_tuples_in(_drawn(run) if start is None else start)
     result = file.decoded("value", Known(tuples))
     return first_result(None, result, run.optimizer), Checkpoint(path, extra, goes_on)
+
+
+def rehearse(result: FitResult, checkpoint: Checkpoint | None, callbacks: Sequence[Any]) -> None:
+    """Raise before any work what writing the checkpoint and the callbacks' files would raise after it."""
+    for callback in callbacks:
+        getattr(callback, "rehearse", lambda: None)()
+    if checkpoint is not None:
+        checkpoint.rehearse(result)
 
 
 def _described(run: Run, start: FitResult | None) -> dict[str, Node]:

@@ -17,7 +17,7 @@ from functional_nn.loss import Loss
 from functional_nn.optim import Transform, apply_updates
 from functional_nn.result import FitResult
 from functional_nn.training.batch_statistics import statistics
-from functional_nn.training.checkpoint import begun
+from functional_nn.training.checkpoint import begun, rehearse
 from functional_nn.training.checks import as_callbacks, check_fit, check_run, describe_divergence
 from functional_nn.training.evaluation import as_transform, count_hits, evaluate
 from functional_nn.training.grad import BatchTransform, GradFunction, ValueAndGrad, data_parallel
@@ -127,7 +127,7 @@ def fit(
     what differs, for the checkpoint of another run, `TypeError` for a checkpoint of what no file can name (a lambda, a
     `Layer` that no constructor made), and `OSError` for one that cannot be written. Later an `OSError` ends training
     where an epoch cannot be kept, as on a full disk: the file then holds the epoch before. A run that went on without
-    its file could lose all epochs from there on; this one loses one.
+    its file could lose all epochs from there on; this one loses one. What a callback raises has `.result` too.
 
     >>> x = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)
     >>> model = layers.dense(1)
@@ -144,8 +144,8 @@ def fit(
         result, kept = begun(checkpoint, run, params, resume)
         check_fit(run, result.params)
         done, steps = len(result.history), -(-len(data[0]) // batch_size)
-        if kept is not None and done < epochs:
-            kept.rehearse(result)
+        if done < epochs:
+            rehearse(result, kept, callbacks)
         with progress_of(epochs, steps, done=done, shown=progress) as shown:
             try:
                 # a run may have been killed after an epoch was kept and before its callbacks ended
@@ -162,8 +162,13 @@ def fit(
 
 
 def _ends(callbacks: Sequence[AnyCallback], result: FitResult) -> bool:
-    """Call them all, in order, and return whether one ends training."""
-    return True in [callback(result) for callback in callbacks]
+    """Call them all, in order, and return whether one ends training; an error takes the result along."""
+    try:
+        return True in [callback(result) for callback in callbacks]
+    except Exception as error:
+        error.result = result  # type: ignore[attr-defined]
+        error.add_note(f"fit: a callback failed; the result of {len(result.history)} epochs is the error's .result")
+        raise
 
 
 def _epoch(run: Run, start: FitResult, shown: Progress) -> FitResult:

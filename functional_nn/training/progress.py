@@ -27,7 +27,7 @@ class Progress(Protocol):
 @contextmanager
 def progress_of(epochs: int, steps: int, *, done: int = 0, shown: bool) -> Iterator[Progress]:
     """Yield the progress of `epochs` epochs of `steps` steps, of which `done` ran before; a silent one unless shown."""
-    if not shown:
+    if not shown or sys.stderr is None:  # a closed one, as a program without a console has
         yield _Silent()
         return
     try:

@@ -129,3 +129,13 @@ def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None
     ran = module("summary", "Ω.npz", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path.cwd())})
     assert ran.returncode == 2
     assert r"\u03a9.npz" in ran.stderr
+
+
+def test_closed_standard_streams_are_no_error(tmp_path: Path) -> None:
+    program = "import sys; sys.stdout = sys.stderr = None; from functional_nn.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run([*command, "summary", "lenet5"], capture_output=True, check=False).returncode == 0
+    training = ("train", "digits", "--out", str(tmp_path / "a.npz"), "--model", "perceptron", "--epochs", "1")
+    ran = subprocess.run([*command, *training, "--size", "8"], capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert (tmp_path / "a.npz").exists()

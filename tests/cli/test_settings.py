@@ -15,7 +15,8 @@ NOTHING = dict.fromkeys(("model", "epochs", "batch_size", "learning_rate", "weig
 
 
 def settings(n: int, size: int = 32, channels: int = 3, **chosen: object) -> Settings:
-    images = np.broadcast_to(np.uint8(0), (n, size, size, channels)), np.zeros(n, np.int64)
+    blue = np.array([0, 0, 9], np.uint8)[-channels:]
+    images = np.broadcast_to(blue, (n, size, size, channels)), np.zeros(n, np.int64)
     few = np.zeros((1, size, size, channels), np.uint8), np.zeros(1, np.int64)
     splits = data.Splits(tuple(map(np.asarray, images)), few, few, ("a", "b"), "")
     return chosen_settings(argparse.Namespace(**(NOTHING | {"seed": 0} | chosen)), splits)
@@ -26,6 +27,14 @@ def test_grey_images_are_not_mirrored_and_get_lenet5_those_in_colour_are_and_get
     assert (grey.model, grey.flip, colour.model, colour.flip) == ("lenet5", False, "small_resnet", True)
     assert settings(1000, size=30).model == "lenet5"  # 4 does not divide 30
     assert (settings(10, flip=False).flip, settings(10, channels=1, flip=True).flip) == (False, True)
+
+
+def test_grey_files_are_not_mirrored_though_they_are_decoded_to_three_channels() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8).repeat(3, axis=-1)
+    splits = data.Splits(*[(images, np.zeros(20, np.int64))] * 3, ("a", "b"), "")
+    assert not chosen_settings(argparse.Namespace(**NOTHING, seed=0), splits).flip
+    images[-1, 0, 0] = 1, 2, 3
+    assert chosen_settings(argparse.Namespace(**NOTHING, seed=0), splits).flip
 
 
 @pytest.mark.parametrize(("size", "shift"), [(32, 2), (64, 4), (8, 1), (16, 1)])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -245,3 +247,17 @@ def test_bad_files_are_collected_and_their_images_are_black(tmp_path: Path, save
     assert str(errors[100]).startswith(f"file 100: {tmp_path / 'text.png'} is no image")
     np.testing.assert_array_equal(images[:, 0, 0, 0], [0, *range(1, 100), 0, 1])
     np.testing.assert_array_equal(images[1:100], read(*map(Path, good), size=4))
+
+
+def test_no_thread_waits_for_the_import_lock_that_an_interrupt_left_taken(
+    tmp_path: Path, save_image: SaveImage, colours: Colours
+) -> None:
+    paths = [str(save_image(tmp_path / f"a.{ending}", colours(0, 9, 9))) for ending in ("png", "bmp", "tif", "webp")]
+    program = f"""
+import _imp, sys
+_imp.acquire_lock()
+from functional_nn.data.decoding import decode
+print(len(decode({paths!r}, 8, str)))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.stdout, ran.stderr) == ("4\n", "")

@@ -34,7 +34,7 @@ SHARED = {"experiments.running.options", "experiments.running.machine", "experim
 
 PUBLIC = (
     "tree", "keys", "layers", "losses", "models", "optim", "data", "initializers", "compose", "testing",
-    "testing.strategies", "arguments", "anatomy", "training", "plots",
+    "testing.strategies", "arguments", "anatomy", "training", "plots", "answers",
     "interop.sklearn",
 )  # fmt: skip
 MODULES = {"functional_nn", *(f"functional_nn.{name}" for name in PUBLIC)}

@@ -12,7 +12,7 @@ from functional_nn import layers
 
 X, Y = make_blobs(n_samples=90, centers=3, n_features=4, cluster_std=3.0, random_state=0)
 RX, RY = make_regression(n_samples=90, n_features=4, noise=5.0, random_state=0)
-QUICK = {"hidden": 8, "epochs": 6, "batch_size": 32}
+QUICK = {"epochs": 6, "batch_size": 32}
 IMAGES = load_digits().images.astype(np.uint8)[:300, :, :, np.newaxis]
 LABELS = load_digits().target[:300]
 

@@ -21,7 +21,7 @@ from tests.refusals import refused
 
 def test_fitting_is_fit_on_standardized_inputs():
     estimator = NeuralNetClassifier(**QUICK, seed=3).fit(X, Y)
-    model = models.two_layer_perceptron(8, 3, layers.relu, w_init=fnn.initializers.glorot_uniform)
+    model = models.two_layer_perceptron(64, 3, layers.relu, w_init=fnn.initializers.glorot_uniform)
     params = fnn.tree.cast(model.init(fnn.keys.generator(3), (4,)), np.float64)
     x = StandardScaler().fit_transform(X)
     options = {"loss": losses.softmax_cross_entropy, "optimizer": optim.adam(1e-3), "progress": False}
@@ -170,6 +170,12 @@ def test_names_of_features_are_kept_and_checked():
         ({"seed": -1}, ValueError, "a key is a non-negative int"),
         ({"loss": "log"}, TypeError, "loss is 'log', expected a Loss"),
         ({"optimizer": "adam"}, TypeError, "optimizer is 'adam', expected a transformation"),
+        (
+            {"optimizer": optim.sgd(0.1), "learning_rate": 0.5},
+            ValueError,
+            "learning_rate is 0.5, but optimizer is given",
+        ),
+        ({"model": layers.dense(3), "hidden": 8}, ValueError, "hidden is 8, but model is given: set model__hidden"),
         ({"callbacks": (3,)}, TypeError, "callback is 3, expected a function of a FitResult"),
         ({"callbacks": [fnn.callbacks.early_stopping(3)]}, ValueError, "the history has no val_loss"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("sklearn", minversion="1.6")
 
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import r2_score
 
 import functional_nn as fnn
@@ -115,7 +116,7 @@ def test_what_parts_cannot_do_is_refused():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"hidden": 9}, "hidden is 9, in the training before 8"),
+        ({"hidden": 9}, "hidden is 9, in the training before 64"),
         ({"standardize": False}, "standardize is False, in the training before True"),
         ({"model": layers.dense(3)}, "model is dense(3), in the training before None"),
     ],
@@ -218,3 +219,11 @@ def test_held_out_examples_are_drawn_by_class_and_not_by_weight():
     np.testing.assert_array_equal(plain.x, weighed.x)
     assert np.bincount(plain.y).tolist() == [6, 6, 6]
     assert not NeuralNetClassifier(**QUICK).fit(X, Y).validation_scores_
+
+
+def test_a_fit_that_fails_leaves_no_old_network_under_new_classes():
+    net = NeuralNetClassifier(**QUICK, validation=0.2).fit(X, Y)
+    with pytest.raises(ValueError, match="least populated"):
+        net.fit(X, np.array(["once"] + ["often"] * (len(X) - 1)))
+    with pytest.raises(NotFittedError):
+        net.predict(X)

@@ -146,3 +146,8 @@ def test_the_layers_of_1998_are_refused_by_path():
     for convert in (to_state_dict, from_state_dict):
         with pytest.raises(TypeError, match=r"^lenet5_1998\.s2: PyTorch has no layer like subsampling\(\)"):
             convert(model, params, (32, 32, 1))
+
+
+def test_a_name_that_is_no_str_is_refused():
+    with pytest.raises(TypeError, match="the name 1 is a int, expected a str"):
+        from_state_dict(layers.dense(2), {1: np.zeros(2)}, (3,))

@@ -245,3 +245,11 @@ def test_what_the_layer_raises_for_the_shape_asked_for_passes():
 def test_the_same_seed_gives_the_same_error():
     wrong = elementwise(np.sin, lambda x: 1.01 * np.cos(x))
     assert str(error_of(wrong, (3,))) == str(error_of(wrong, (3,)))
+
+
+def test_a_parameter_that_is_one_number_is_drawn_as_an_array():
+    def vjp(params, x, *, key=None, wrt_x=True):
+        a = params["a"]
+        return a * x, lambda dy: ({"a": np.asarray((dy * x).sum())}, a * dy if wrt_x else None)
+
+    check_layer(Layer("gain", vjp=vjp, init=lambda rng, shape: {"a": np.ones(())}, parameters=("a",)), (3,))

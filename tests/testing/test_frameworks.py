@@ -20,3 +20,22 @@ def test_a_missing_framework_names_its_extra(check, name, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=rf"check_{name} needs {name}.*pip install -e '\.\[{name}\]'"):
         check(np.sin, np.ones(3))
+
+
+def test_torch_outputs_and_arguments_that_would_not_be_checked_are_refused():
+    torch = pytest.importorskip("torch")
+    x = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(TypeError, match=r"complex128: return torch\.view_as_real"):
+        check_torch(lambda x: (2.0 * x, x * 1j), x)
+    with pytest.raises(TypeError, match="returns no tensor of floats"):
+        check_torch(torch.argmax, x)
+    with pytest.raises(TypeError, match=r"\.more holds tensors that require a gradient"):
+        check_torch(lambda x, more: x * more[0], x, [x])
+
+
+def test_jax_outputs_that_would_not_be_checked_are_refused():
+    jax = pytest.importorskip("jax")
+    with pytest.raises(TypeError, match="complex128: return its real and imaginary parts"):
+        check_jax(lambda x: (2.0 * x, x * 1j), np.ones(3))
+    with pytest.raises(TypeError, match="returns no array of floats"):
+        check_jax(jax.numpy.argmax, np.ones(3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from functional_nn import Layer, tree
-from functional_nn.testing import GradientError, check_vjp
+from functional_nn.testing import GradientError, check_function, check_gradient, check_vjp
 from tests.testing.toys import affine, affine_point, elementwise, normal, with_pullback
 
 
@@ -250,3 +250,26 @@ def test_a_gradient_of_zero_where_the_true_one_is_small_is_found(share):
     for seed in range(10):
         error = error_of(with_pullback(lambda x: np.sin(x) * sizes, pull), {}, normal(3, 4, seed=seed), seed=seed)
         assert (error.verdict, error.index[1], error.claimed) == ("wrong derivative", 2, 0.0)
+
+
+def rosenbrock(x):
+    return float(100.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 2)
+
+
+def rosenbrock_gradient(x):
+    return np.array([-400.0 * x[0] * (x[1] - x[0] ** 2) - 2.0 * (1.0 - x[0]), 200.0 * (x[1] - x[0] ** 2)])
+
+
+def test_at_a_minimum_of_value_zero_the_gradient_zero_is_right():
+    """Rounding shrinks with the step there, the values with its square."""
+    check_gradient(rosenbrock, rosenbrock_gradient, np.ones(2))
+
+
+def test_at_a_minimum_of_value_zero_a_small_gradient_is_wrong():
+    with pytest.raises(GradientError, match="wrong derivative"):
+        check_gradient(rosenbrock, lambda x: rosenbrock_gradient(x) + np.array([1e-4, 0.0]), np.ones(2))
+
+
+def test_a_number_is_no_array_whatever_its_dtype():
+    with pytest.raises(TypeError, match=r"sin\.x is a float64, no array"):
+        check_function(np.sin, lambda x: (np.sin(x), lambda dy: dy * np.cos(x)), np.float64(2.0))

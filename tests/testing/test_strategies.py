@@ -131,4 +131,4 @@ except ImportError as error:
 
 def test_without_hypothesis_the_checker_works_and_the_strategies_name_the_extra():
     run = subprocess.run([sys.executable, "-c", WITHOUT_HYPOTHESIS], capture_output=True, text=True, check=True)
-    assert "pip install 'functional-nn[test]'" in run.stdout
+    assert "pip install -e '.[test]'" in run.stdout

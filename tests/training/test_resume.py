@@ -1,5 +1,6 @@
 """A run that stops after any epoch and goes on equals the run that never stopped, bit for bit."""
 
+import errno
 import os
 import signal
 
@@ -119,6 +120,30 @@ def test_callbacks_say_when_the_figure_is_missing():
         callbacks.keep_best("val_acc")
 
 
+def test_a_callback_that_cannot_write_its_file_is_told_before_any_epoch(tmp_path):
+    counted = []
+    for callback in (
+        callbacks.csv_log(tmp_path / "no" / "h.csv"),
+        callbacks.keep_best("loss", tmp_path / "no" / "b.npz"),
+    ):
+        with pytest.raises(OSError, match="No such file or directory"):
+            fit(epochs=1, callback=[counted.append, callback])
+    assert counted == []
+    with pytest.raises(TypeError, match="csv_log: path is 3, expected a path"):
+        callbacks.csv_log(3)
+
+
+def test_what_a_callback_raises_has_the_result():
+    def fails(result):
+        if len(result.history) == 2:
+            raise RuntimeError("no network")
+
+    with pytest.raises(RuntimeError, match="no network") as caught:
+        fit(epochs=3, callback=fails)
+    assert len(caught.value.result.history) == 2
+    assert caught.value.__notes__ == ["fit: a callback failed; the result of 2 epochs is the error's .result"]
+
+
 def test_the_log_holds_the_whole_history_after_a_resume_too(tmp_path):
     path = tmp_path / "history.csv"
     part = fit(epochs=2, callback=callbacks.csv_log(path))
@@ -126,3 +151,19 @@ def test_the_log_holds_the_whole_history_after_a_resume_too(tmp_path):
     lines = path.read_text().splitlines()
     assert lines[0] == "epoch,loss,accuracy,val_loss,val_accuracy,seconds"
     assert [float(line.split(",")[1]) for line in lines[1:]] == [record["loss"] for record in whole.history]
+
+
+def test_a_log_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
+    path = tmp_path / "history.csv"
+    write = callbacks.csv_log(path)
+    part = fit(epochs=1, callback=write)
+    before = path.read_text()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write(part._replace(history=part.history * 2))
+    assert path.read_text() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["history.csv"]

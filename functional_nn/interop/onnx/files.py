@@ -50,8 +50,11 @@ def export(
 ) -> None:
     """Write the model as an ONNX file of opset 17: inference in float32, for batches of any size.
 
-        export("lenet5.onnx", model, params, images.shape[1:])
-        export("lenet5.onnx", trained)
+    >>> from functional_nn.interop.onnx import export
+    >>> model = models.lenet5()
+    >>> params = model.init(np.random.default_rng(0), (32, 32, 1))
+    >>> export("lenet5.onnx", model, params, (32, 32, 1))
+    >>> export("trained.onnx", fnn.Trained(model, params, (32, 32, 1)))
 
     Of a model the input is `x`, float32 (n, *input_shape), images (n, height, width, channels), or int64 where it takes
     whole numbers. Of a `Trained` of images it is `images`, uint8, and its transform is in the file; of a `Trained` of

@@ -33,6 +33,10 @@ class Place(NamedTuple):
     - `input_shape` and `output_shape`: those of the layer, without the batch axis, images (height, width, channels).
 
     Of a transform, `layer` is the transform, and `example` a batch as it takes it.
+
+    >>> def export_dense(graph, at):  # at.arguments["units"], at.input_shape and at.output_shape are at hand too
+    ...     product = graph.node("MatMul", at.x, graph.constant(at.params["w"]))
+    ...     return graph.node("Add", product, graph.constant(at.params["b"]))
     """
 
     x: str
@@ -50,8 +54,11 @@ Exporter = Callable[["Graph", Place], str]
 class Graph:
     """The nodes and constants of an ONNX graph; an exporter adds its own and returns the name of the layer's output.
 
-        def export_cube(graph, at):
-            return graph.node("Pow", at.x, graph.constant(np.float32(3.0)))
+    >>> from functional_nn.interop.onnx import export
+    >>> def export_cube(graph, at):
+    ...     return graph.node("Pow", at.x, graph.constant(np.float32(3.0)))
+    >>> cube = fnn.Layer("cube", vjp=lambda params, x, *, key=None, wrt_x=True: (x**3, lambda dy: ({}, 3 * x**2 * dy)))
+    >>> export("cube.onnx", cube, {}, (2,), exporters={cube: export_cube})
 
     Operators are those of opset 17.
     """

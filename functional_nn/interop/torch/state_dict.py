@@ -30,7 +30,11 @@ IGNORED = "num_batches_tracked"  # a counter of PyTorch's batch norm, which its 
 def to_state_dict(model: Layer, params: Params, input_shape: Shape) -> dict[str, torch.Tensor]:
     """Return the state dict of a PyTorch network of the same structure: part paths joined by dots, then `weight`, ...
 
-        network.load_state_dict(to_state_dict(model, params, images.shape[1:]))
+    >>> from functional_nn.interop.torch import to_state_dict
+    >>> model = fnn.serial(c1=layers.conv2d(6, 5), flat=layers.flatten(), output=layers.dense(10))
+    >>> params = model.init(np.random.default_rng(0), (8, 8, 3))
+    >>> {name: tuple(tensor.shape) for name, tensor in to_state_dict(model, params, (8, 8, 3)).items()}
+    {'c1.weight': (6, 3, 5, 5), 'c1.bias': (6,), 'output.weight': (10, 96), 'output.bias': (10,)}
 
     The tensors are copies of the parameters' dtype. Bound parameters are among them, and tied ones stand under each of
     their paths. Batch norm needs its statistics, as in inference. `input_shape` is without the batch axis, images
@@ -50,7 +54,11 @@ def to_state_dict(model: Layer, params: Params, input_shape: Shape) -> dict[str,
 def from_state_dict(model: Layer, state_dict: Mapping[str, Any], input_shape: Shape) -> Params:
     """Return the model's parameters from the state dict of a PyTorch network of the same structure.
 
-        params = from_state_dict(model, network.state_dict(), images.shape[1:])
+    >>> from functional_nn.interop.torch import from_state_dict
+    >>> state = {"weight": np.array([[1.0, 2.0]]), "bias": np.zeros(1)}  # or network.state_dict()
+    >>> from_state_dict(fnn.serial(output=layers.dense(1)), {f"output.{name}": v for name, v in state.items()}, (2,))
+    {'output': {'w': array([[1.],
+           [2.]]), 'b': array([0.])}}
 
     The values are tensors or arrays, all float32 or all float64; the parameters are copies in their dtype and have
     exactly the model's tree, with batch norm's statistics. `num_batches_tracked` is ignored. Entries of bound and tied
@@ -62,6 +70,9 @@ def from_state_dict(model: Layer, state_dict: Mapping[str, Any], input_shape: Sh
     if not isinstance(state_dict, Mapping):
         remedy = ": give its .state_dict()" if hasattr(state_dict, "state_dict") else ""
         raise TypeError(f"from_state_dict: state_dict is a {type(state_dict).__name__}, expected a dict{remedy}")
+    for name in state_dict:
+        if not isinstance(name, str):
+            raise TypeError(f"from_state_dict: the name {name!r} is a {type(name).__name__}, expected a str")
     given = {name: _array(name, value) for name, value in state_dict.items() if name.split(".")[-1] != IGNORED}
     _check_dtypes(given)
     _check_names(model, entries, given)
