@@ -72,6 +72,10 @@ TRIALS = (
     Trial(AFFINE | {"average": 0.999}, 0, 0.9931, last=0.9929),
     Trial(AFFINE | {"average": 0.999}, 0, 0.9933, last=0.9933, smoothing=0.1),
     Trial(AFFINE | {"average": 0.999, "epochs": 24}, 0, 0.9935, last=0.9935),
+    Trial({"rotation": 15, "scale": 0.15, "average": 0.999, "epochs": 24}, 0, 0.9935, last=0.9937),
+    Trial(
+        AFFINE | {"learning_rate": 0.003, "weight_decay": 0.0, "average": 0.999, "epochs": 24}, 0, 0.9930, last=0.9930
+    ),
 )
 
 
