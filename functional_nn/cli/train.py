@@ -75,6 +75,6 @@ def _add_settings(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, and return 0."""
     files = RunFiles.of(options.out)
-    goes_on = files.check(options.data, options.cache, force=options.force)
-    train(options, files, goes_on=goes_on)
+    with files.held(options.data, options.cache):
+        train(options, files, goes_on=files.goes_on(force=options.force))
     return 0

@@ -97,6 +97,25 @@ def test_an_interrupted_run_goes_on_by_the_same_command_to_the_same_network(pets
     assert_same_network(Path("whole.npz"), Path("pets.npz"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_a_second_run_into_the_same_file_is_refused_while_the_first_is_at_work(pets: Path, run: Run) -> None:
+    first = ["train", str(pets), "--out", "pets.npz", *QUICK[:4], "--epochs", "2000", "--patience", "0"]
+    with subprocess.Popen([sys.executable, "-c", CHILD, *first], stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        while "epoch 2/" not in (line := child.stderr.readline()):
+            assert line, "the child ended before its second epoch"
+        for out in ("pets.npz", "pets.safetensors"):
+            ran = run("train", pets, "--out", out, *QUICK, "--seed", 5, "--force")
+            assert ran.code == 2
+            assert f"--out {out}: another run is writing it: wait for its end, or name another --out" in ran.err
+        child.send_signal(signal.SIGINT)
+        child.stderr.read()
+    assert names() == {"pets", "pets.checkpoint.npz", "pets.best.npz"}
+    Path(".pets.lock").touch()  # that of a run that was killed
+    assert run("train", pets, "--out", "pets.npz", *QUICK, "--force").code == 0
+    assert names() == {"pets", "pets.npz", "pets.html"}
+
+
 def interrupted(monkeypatch: pytest.MonkeyPatch, run: Run, *command: object) -> None:
     """Run a command line up to the end of training, and press Ctrl-C there."""
     with monkeypatch.context() as patch:
