@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from functional_nn import data
 from functional_nn.cli.options import Parser, loaded
 from functional_nn.cli.scores import scores_of
+from functional_nn.cli.seen import seen_among
 from functional_nn.data import Splits
 from functional_nn.trained import Trained
 
@@ -19,11 +21,12 @@ __all__ = ["EXAMPLES", "HELP", "add_options", "run"]
 HELP = "accuracy with its interval, recall by class, confusions"
 EXAMPLES = """\
 examples:
-  functional-nn evaluate pets.npz pets                  # the test images, which training did not see
+  functional-nn evaluate pets.npz pets                  # the test images, held out as train does it
   functional-nn evaluate pets.npz pets --split val
   functional-nn evaluate pets.npz other-pets --json     # for other programs
 
-DATA is as for train; its classes must have the names that the network knows."""
+DATA is as for train; its classes must have the names that the network knows. Where pictures were added since, the
+test images are others than before: a warning says how many of them the network was trained on."""
 
 
 def add_options(parser: Parser) -> None:
@@ -47,11 +50,29 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"{shapes}: give data of the kind that it was trained on")
     labels = _renumbered(options, network, splits)[labels]
     scores = scores_of(network, labels, network.predict(images))
+    seen = seen_among(images, network.about)
     if options.json:
-        print(json.dumps({"net": str(options.net), "data": options.data, "split": options.split} | scores.plain()))
+        given = {"net": str(options.net), "data": options.data, "split": options.split, "seen_in_training": seen}
+        print(json.dumps(given | scores.plain()))
     else:
         print(f"{options.net} on the {options.split} images of {splits.description}\n{scores}\n\n{scores.tables()}")
+    _warn(options, seen, len(images))
     return 0
+
+
+def _warn(options: argparse.Namespace, seen: int | None, n: int) -> None:
+    """Say where the images flatter the network, or that its file does not tell."""
+    if options.split in ("train", "val"):  # known to be seen
+        return
+    if seen == 0:
+        return
+    if seen is None:
+        warning = f"{options.net} does not keep which images it was trained on: some of these may be among them"
+    else:
+        were = f"{seen:,} of these {n:,} images were training or validation images"
+        warning = f"{were} of {options.net}: it is worse on new ones"
+    print(end="", flush=True)  # before the warning
+    print(f"functional-nn: warning: {warning}", file=sys.stderr)
 
 
 def _renumbered(options: argparse.Namespace, network: Trained, splits: Splits) -> np.ndarray:

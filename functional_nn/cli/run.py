@@ -16,6 +16,7 @@ from functional_nn.cli.networks import NETWORKS
 from functional_nn.cli.page import write_page
 from functional_nn.cli.run_files import RunFiles
 from functional_nn.cli.scores import scores_of
+from functional_nn.cli.seen import picture_digests
 from functional_nn.cli.settings import Settings, chosen_settings
 from functional_nn.data import BatchTransform, Splits
 from functional_nn.data.splits import by_class
@@ -160,6 +161,7 @@ def _network(run: Run, result: FitResult, best: FitResult) -> Trained:
         "best_epoch": len(best.history),
         "validation": {key: best.history[-1][f"val_{key}"] for key in ("loss", "accuracy")},
         "history": result.history,
+        "seen": picture_digests(run.splits.train[0], run.splits.val[0]),
         "versions": {
             "functional_nn": functional_nn.__version__,
             "numpy": np.__version__,

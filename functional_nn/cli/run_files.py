@@ -55,7 +55,9 @@ class RunFiles(NamedTuple):
             pass
         with locked(self.net.with_name(f".{self.net.stem}.lock")) as alone:
             if not alone:
-                raise ValueError(f"--out {self.net}: another run is writing it: wait for its end, or name another --out")
+                raise ValueError(
+                    f"--out {self.net}: another run is writing it: wait for its end, or name another --out"
+                )
             yield
 
     def goes_on(self, *, force: bool) -> bool:
