@@ -12,7 +12,7 @@ __all__ = ["picture_digests", "seen_among"]
 
 def picture_digests(*parts: np.ndarray) -> np.ndarray:
     """Return 64 bits of the BLAKE2 digest of each picture in these arrays (n, h, w, c), in their order: uint64."""
-    digests = [hashlib.blake2b(np.ascontiguousarray(x), digest_size=8).digest() for images in parts for x in images]
+    digests = [hashlib.blake2b(x.tobytes(), digest_size=8).digest() for images in parts for x in images]
     return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 

@@ -72,6 +72,36 @@ def test_test_images_that_were_trained_on_are_counted(net: Path, run: Run) -> No
     assert "old.npz does not keep which images it was trained on" in run("evaluate", "old.npz", "pets").err
 
 
+def test_all_images_of_a_new_folder_are_evaluated(net: Path, run: Run) -> None:
+    save_pictures(Path("new/dog"), 3, 190, seed=2)
+    for cache in ((), ("--cache", "new.npz"), ("--cache", "new.npz")):
+        ran = run("evaluate", net, "new", "--split", "all", "--json", *cache)
+        assert (ran.code, ran.err) == (0, "")
+        figures = json.loads(ran.out)
+        assert (figures["right"], figures["images"], figures["seen_in_training"]) == (3, 3, 0)
+        assert figures["recalls"] == [{"name": "dog", "right": 3, "n": 3}]
+    assert (
+        "pets.npz on all images of image folders in new, with 3 " in run("evaluate", net, "new", "--split", "all").out
+    )
+    seen = json.loads(run("evaluate", net, "pets", "--split", "all", "--json").out)
+    assert (seen["images"], seen["seen_in_training"]) == (40, 36)
+    save_pictures(Path("new/fox"), 1, 100)
+    ran = run("evaluate", net, "new", "--split", "all")
+    assert ran.code == 2
+    assert "missing none; unknown fox" in ran.err
+
+
+@pytest.mark.parametrize("classes", [("dog",), ("cat", "dog")])
+def test_a_folder_too_small_for_a_test_split_is_answered_with_split_all(
+    classes: tuple[str, ...], net: Path, run: Run
+) -> None:
+    for name in classes:
+        save_pictures(Path("new") / name, 3, 190, seed=2)
+    ran = run("evaluate", net, "new")
+    assert ran.code == 2
+    assert ran.err.endswith(": to evaluate all of its images give --split all\n")
+
+
 def test_classes_of_other_names_are_refused(net: Path, run: Run) -> None:
     os.rename("pets/dog", "pets/fox")
     ran = run("evaluate", net, "pets")

@@ -309,6 +309,15 @@ def test_validation_images_are_held_out_where_the_data_have_none(pets: Path, run
     assert run("evaluate", "pets.npz", "bare.npz").code == 2
 
 
+def test_so_few_pictures_that_none_can_be_held_out_are_told_with_the_number_needed(run: Run, tmp_path: Path) -> None:
+    for folder in ("few", "parts/train", "parts/test"):
+        for level, name in enumerate(("cat", "dog")):
+            save_pictures(tmp_path / folder / name, 5, 60 + level)
+        ran = run("train", tmp_path / folder.partition("/")[0], "--out", tmp_path / "few.npz", *QUICK)
+        assert ran.code == 2
+        assert ran.err.endswith("any class, the largest has 5: add examples, at least 6 in a class\n")
+
+
 def test_digits_are_data(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
