@@ -15,6 +15,7 @@ from functional_nn import data, tree
 from functional_nn.cli.networks import NETWORKS
 from functional_nn.cli.page import write_page
 from functional_nn.cli.run_files import RunFiles
+from functional_nn.cli.run_record import RunRecord
 from functional_nn.cli.scores import scores_of
 from functional_nn.cli.seen import picture_digests
 from functional_nn.cli.settings import Settings, chosen_settings
@@ -25,6 +26,8 @@ from functional_nn.result import FitResult
 from functional_nn.saving import load, save
 from functional_nn.trained import Trained
 from functional_nn.training import DivergenceError, callbacks, fit
+from functional_nn.training.checks import check_fit, check_run
+from functional_nn.training.run import Run as FitRun
 
 __all__ = ["train"]
 
@@ -42,6 +45,7 @@ class Run(NamedTuple):
     standardize: BatchTransform
     files: RunFiles
     workers: int | None
+    record: RunRecord
 
 
 def train(options: argparse.Namespace, files: RunFiles, *, goes_on: bool) -> None:
@@ -69,7 +73,29 @@ def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
     network.check(settings.model, len(splits.classes), shape)
     model = network.made(len(splits.classes))
     params = model.init(np.random.default_rng(settings.seed), shape)
-    return Run(model, params, splits, settings, data.standardize(splits.train[0]), files, options.workers)
+    record = RunRecord.of(settings, options.size, splits)
+    run = Run(model, params, splits, settings, data.standardize(splits.train[0]), files, options.workers, record)
+    _check(run)
+    return run
+
+
+def _check(run: Run) -> None:
+    """Raise what training would raise at once for options that do not fit, before any file is removed."""
+    settings, splits = run.settings, run.splits
+    arguments = FitRun(
+        run.model,
+        splits.train,
+        splits.val,
+        NETWORKS[settings.model].loss,
+        settings.optimizer(len(splits.train[0])),
+        settings.batch_size,
+        settings.augmented(run.standardize),
+        run.workers,
+        chunk=None,
+        seed=settings.seed,
+    )
+    check_run(arguments, settings.epochs)
+    check_fit(arguments, run.params)
 
 
 def _with_validation(place: str, splits: Splits, seed: int) -> Splits:
@@ -88,8 +114,9 @@ def _trained(run: Run, *, goes_on: bool, force: bool) -> tuple[FitResult, FitRes
         files.begin_anew()
     best = callbacks.keep_best("val_loss", files.best)
     stop = [callbacks.early_stopping(settings.patience)] if settings.patience else []
+    record = callbacks.Callback(lambda _: run.record.write(files.record))  # beside the first checkpoint, not before it
     try:
-        return _fit(run, settings.epochs, [best, *stop]), best.result
+        return _fit(run, settings.epochs, [record, best, *stop]), best.result
     except DivergenceError as error:
         anew = " and --force, since the epochs before are kept" if files.checkpoint.exists() else ""
         what = LIBRARY_ADVICE.split(str(error))[0]
@@ -101,19 +128,31 @@ def _found(run: Run, *, force: bool) -> bool:
     file = run.files.checkpoint
     try:
         done = _done(run.files)
+        _compare(run)
         _fit(run, done, [])  # compares and trains nothing
     except ValueError as error:
-        if force:
-            _say(f"beginning anew: {file} cannot be gone on from")
-            return False
-        differences = [line for line in str(error).splitlines() if line.startswith("  ")]
-        if not differences:  # the file is damaged
-            raise ValueError(f"{error}\ngive --force to begin anew, or another --out") from error
-        what = "\n".join([f"{file}: this is the checkpoint of another run:", *differences])
-        remedy = "give the options of that run to go on, --force to begin anew, or another --out"
-        raise ValueError(f"{what}\n{remedy}") from error
+        if not force:
+            raise _refusal(run.files, error) from error
+        _say(f"beginning anew: {file} cannot be gone on from")
+        return False
     _say(f"going on after {done} of {run.settings.epochs} epochs, kept in {file}")
     return True
+
+
+def _compare(run: Run) -> None:
+    """Raise `ValueError`, which names the options, where the checkpoint is of others. `fit` compares the rest."""
+    kept = RunRecord.read(run.files.record)
+    lines = [] if kept is None else list(run.record.differences(kept))
+    if lines:
+        raise ValueError("\n".join(lines))
+
+
+def _refusal(files: RunFiles, error: ValueError) -> ValueError:
+    differences = [line for line in str(error).splitlines() if line.startswith("  ")]
+    if not differences:  # the file is damaged
+        return ValueError(f"{error}\ngive --force to begin anew, or another --out")
+    what = "\n".join([f"{files.checkpoint}: this is the checkpoint of another run:", *differences])
+    return ValueError(f"{what}\ngive the options of that run to go on, --force to begin anew, or another --out")
 
 
 def _fit(run: Run, epochs: int, callback: list[callbacks.Callback | callbacks.KeepBest]) -> FitResult:

@@ -3,6 +3,7 @@
 pets.npz             the network, written at the end
 pets.html            its page
 pets.checkpoint.npz  the run so far, for the same command to go on from; removed at the end
+pets.checkpoint.json what that run was: its options and data; removed at the end
 pets.best.npz        the best epoch so far; removed at the end
 .pets.lock           locked by the run that is at work; removed at the end
 """
@@ -29,6 +30,7 @@ class RunFiles(NamedTuple):
     page: Path
     checkpoint: Path
     best: Path
+    record: Path
 
     @classmethod
     def of(cls, out: Path) -> RunFiles:
@@ -38,7 +40,8 @@ class RunFiles(NamedTuple):
         if out.suffix.lower() == ".safetensors":
             with needs_extra("safetensors", f"--out {out}"):
                 import safetensors  # noqa: F401 (better missed now than after the training)
-        return cls(out, *(out.with_name(out.stem + ending) for ending in (".html", ".checkpoint.npz", ".best.npz")))
+        endings = (".html", ".checkpoint.npz", ".best.npz", ".checkpoint.json")
+        return cls(out, *(out.with_name(out.stem + ending) for ending in endings))
 
     @contextmanager
     def held(self, data: str, cache: Path | None) -> Iterator[None]:
@@ -62,7 +65,7 @@ class RunFiles(NamedTuple):
 
     def goes_on(self, *, force: bool) -> bool:
         """Return whether an interrupted run is there to go on from. Raise `ValueError` for files that would be lost."""
-        standing = [path for path in (self.net, self.page, self.best) if exists(path)]
+        standing = [path for path in (self.net, self.page, self.best, self.record) if exists(path)]
         interrupted = exists(self.checkpoint)
         if standing and not interrupted and not force:
             raise ValueError(f"{standing[0]} exists: name another --out, or give --force to replace it")
@@ -70,5 +73,5 @@ class RunFiles(NamedTuple):
 
     def begin_anew(self) -> None:
         """Remove what an interrupted run left, or one that has ended."""
-        self.checkpoint.unlink(missing_ok=True)
-        self.best.unlink(missing_ok=True)
+        for file in (self.checkpoint, self.best, self.record):  # the first: without the others it is not whole
+            file.unlink(missing_ok=True)

@@ -110,7 +110,7 @@ def test_a_second_run_into_the_same_file_is_refused_while_the_first_is_at_work(p
             assert f"--out {out}: another run is writing it: wait for its end, or name another --out" in ran.err
         child.send_signal(signal.SIGINT)
         child.stderr.read()
-    assert names() == {"pets", "pets.checkpoint.npz", "pets.best.npz"}
+    assert names() == {"pets", "pets.checkpoint.npz", "pets.checkpoint.json", "pets.best.npz"}
     Path(".pets.lock").touch()  # that of a run that was killed
     assert run("train", pets, "--out", "pets.npz", *QUICK, "--force").code == 0
     assert names() == {"pets", "pets.npz", "pets.html"}
@@ -185,8 +185,7 @@ def test_the_checkpoint_of_another_run_is_kept_unless_force_is_given(
     assert ran.code == 2
     assert ran.err.splitlines() == [
         "functional-nn: error: pets.checkpoint.npz: this is the checkpoint of another run:",
-        "  optimizer.learning_rate.steps: 6 given, 12 in the file",
-        "  batch_size: 16 given, 8 in the file",
+        "  --batch-size: 16 given, 8 in the file",
         "give the options of that run to go on, --force to begin anew, or another --out",
     ]
     assert "going on" not in ran.out
@@ -203,7 +202,39 @@ def test_new_pictures_are_another_run(pets: Path, run: Run, monkeypatch: pytest.
     save_pictures(pets / "cat", 20, 60, seed=1)
     ran = run(*command)
     assert ran.code == 2
-    assert "data" in ran.err
+    assert "  DATA: the pictures are others than before: image folders in pets, with 32 training" in ran.err
+    save_pictures(pets / "cat" / "more", 20, 60, seed=2)
+    assert "  DATA: image folders in pets, with 48 training" in run(*command).err
+
+
+def test_options_changed_after_an_interrupt_are_told_by_their_names(
+    pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("train", pets, "--out", "pets.npz", *QUICK)
+    interrupted(monkeypatch, run, *command)
+    changed = {"--epochs": (4, 3), "--learning-rate": (0.5, 0.002), "--shift": (2, 1), "--seed": (7, 0)}
+    options = [part for name, (given, _) in changed.items() for part in (name, given)]
+    lines = run(*command, "--no-flip", *options).err.splitlines()
+    expected = {f"  {name}: {given} given, {kept} in the file" for name, (given, kept) in changed.items()}
+    assert set(lines[1:-1]) == {*expected, "  --flip: no given, yes in the file"}
+    assert "  --size: 12 given, 8 in the file" in run(*command, "--size", 12).err
+    Path("pets.checkpoint.json").unlink()
+    assert "  optimizer.learning_rate.rate: 0.5 given" in run(*command, "--learning-rate", 0.5).err
+    assert run(*command, "--patience", 4).code == 0
+    assert names() == {"pets", "pets.npz", "pets.html"}
+
+
+def test_an_option_that_does_not_fit_removes_nothing_with_force(
+    pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("train", pets, "--out", "pets.npz", *QUICK)
+    interrupted(monkeypatch, run, *command)
+    before = names()
+    ran = run(*command, "--force", "--shift", 8)
+    assert ran.code == 2
+    assert "beginning anew" not in ran.out
+    assert names() == before
+    assert "going on after 3 of 3 epochs" in run(*command).out
 
 
 def test_a_damaged_checkpoint_is_told_and_force_begins_anew(pets: Path, run: Run) -> None:
