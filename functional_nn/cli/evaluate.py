@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from functional_nn import data
-from functional_nn.cli.options import Parser, loaded
+from functional_nn.cli.options import Parser, loaded, named, named_path
 from functional_nn.cli.scores import scores_of
 from functional_nn.cli.seen import seen_among
 from functional_nn.data import Splits
@@ -36,10 +35,10 @@ says how many of them the network was trained on."""
 
 def add_options(parser: Parser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("net", type=Path, metavar="NET", help="a file that train wrote")
-    parser.add_argument("data", metavar="DATA", help='a folder of images as for train, or "digits"')
+    parser.add_argument("net", type=named_path, metavar="NET", help="a file that train wrote")
+    parser.add_argument("data", type=named, metavar="DATA", help='a folder of images as for train, or "digits"')
     parser.add_argument("--split", choices=(*NAMES, ALL), default="test", help="default: %(default)s")
-    parser.add_argument("--cache", type=Path, metavar="FILE.npz", help="keep the decoded images in this file")
+    parser.add_argument("--cache", type=named_path, metavar="FILE.npz", help="keep the decoded images in this file")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 

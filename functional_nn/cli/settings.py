@@ -69,7 +69,9 @@ def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
     n, side, grey = len(images), min(images.shape[1:3]), images.shape[-1] == 1
     model = options.model or usual_network(images.shape[1:])
     network = NETWORKS[model]
-    batch_size = min(_or(options.batch_size, _batch(n)), n)
+    batch_size = _or(options.batch_size, min(_batch(n), n))
+    if batch_size > n:
+        raise ValueError(f"--batch-size {batch_size}: there are {n} training images: give {n} at most")
     steps_an_epoch = -(-n // batch_size)
     usual_epochs = min(max(round(network.steps / steps_an_epoch), FEWEST_EPOCHS), MOST_EPOCHS)
     epochs = _or(options.epochs, usual_epochs)

@@ -76,6 +76,16 @@ def test_wrong_usage_is_answered_in_a_line(arguments: tuple[str, ...], run: Run)
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "", "--out", "a.npz"), ("evaluate", "a.npz", ""), ("classify", "a.npz", " "), ("summary", "")],
+)
+def test_an_empty_name_is_no_folder(arguments: tuple[str, ...], run: Run) -> None:
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert "expected the name of a file or a folder" in ran.err
+
+
 @pytest.mark.parametrize("error", [ValueError, TypeError, OSError, ImportError, fnn.DivergenceError])
 def test_expected_errors_are_a_line_and_with_traceback_more(error: type, run: Run, monkeypatch) -> None:
     def fails(*arguments: object) -> None:

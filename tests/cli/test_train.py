@@ -288,6 +288,8 @@ def test_the_run_does_not_overwrite_its_own_data(out: str, pets: Path, run: Run)
         (("--model", "lenet5_1998"), "made for ten classes, the digits, and images of 32x32x1"),
         (("--model", "lenet5", "--size", "8"), "lenet5"),
         (("--shift", "8", "--size", "8"), "8 pixels would shift a 8x8 image out of sight"),
+        (("--batch-size", "100000"), "--batch-size 100000: there are 32 training images: give 32 at most"),
+        (("--cache", ""), "--cache: '': expected the name of a file or a folder"),
         (("--epochs", "0"), "--epochs: '0': expected a whole number from 1"),
         (("--learning-rate", "nan"), "--learning-rate: 'nan': expected a number above 0"),
         (("--weight-decay", "-1"), "--weight-decay: '-1': expected a number that is not negative"),
