@@ -11,7 +11,7 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.arguments import as_path
-from functional_nn.data.decoding import decode
+from functional_nn.data.decoding import decode_parts
 from functional_nn.data.image_file import EXTENSIONS
 from functional_nn.data.splits import NAMES, Split, Splits, TooFewError, by_class, check_size, splits_from
 from functional_nn.errors import DataError, MissingFileError
@@ -55,7 +55,7 @@ def image_folder(root: str | Path, size: int = 32, val: float = 0.1, test: float
     examples = {split: _examples(folder, classes[split]) for split, folder in folders.items()}
     if len(examples) < len(NAMES):
         examples |= _draw(root, examples, val, test, seed)
-    train, val_split, test_split = (_decode(examples[split], size) for split in NAMES)
+    train, val_split, test_split = _decode([examples[split] for split in NAMES], size)
     return splits_from(f"image folders in {root}", train, val_split, test_split, tuple(classes["train"]))
 
 
@@ -74,8 +74,9 @@ def whole_folder(root: Path, size: int) -> Splits:
         found, numbers = _examples(folder, own)
         paths += found
         labels += [classes.index(own[number]) for number in numbers]
-    images, nothing = _decode((paths, np.array(labels, np.int64)), size), _decode(([], np.empty(0, np.int64)), size)
-    return splits_from(f"image folders in {root}", images, nothing, nothing, classes)
+    none: Examples = [], np.empty(0, np.int64)
+    train, val, test = _decode([(paths, np.array(labels, np.int64)), none, none], size)
+    return splits_from(f"image folders in {root}", train, val, test, classes)
 
 
 def files(root: Path) -> Iterator[Path]:
@@ -83,9 +84,9 @@ def files(root: Path) -> Iterator[Path]:
     return (Path(path) for folder in _folders(root) for path in _images(root / folder))
 
 
-def _decode(examples: Examples, size: int) -> Split:
-    paths, labels = examples
-    return decode(paths, size, lambda _: "image_folder"), labels
+def _decode(examples: list[Examples], size: int) -> list[Split]:
+    images = decode_parts([paths for paths, _ in examples], size, lambda part, i: "image_folder")
+    return list(zip(images, (labels for _, labels in examples), strict=True))
 
 
 def _split_folders(root: Path) -> dict[str, Path]:

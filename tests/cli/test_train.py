@@ -342,6 +342,16 @@ def test_validation_images_are_held_out_where_the_data_have_none(pets: Path, run
     assert run("evaluate", "pets.npz", "bare.npz").code == 2
 
 
+def test_all_broken_pictures_are_named_at_once(pets: Path, run: Run) -> None:
+    pictures = sorted(pets.glob("*/*.png"))  # those of all three splits
+    for picture in pictures:
+        picture.write_bytes(b"broken")
+    ran = run("train", pets, "--out", "pets.npz", *QUICK)
+    assert ran.code == 2
+    assert ran.err.startswith("functional-nn: error: 40 of 40 images cannot be used:\n")
+    assert all(f": {picture} is no image" in ran.err for picture in pictures)
+
+
 def test_so_few_pictures_that_none_can_be_held_out_are_told_with_the_number_needed(run: Run, tmp_path: Path) -> None:
     for folder in ("few", "parts/train", "parts/test"):
         for level, name in enumerate(("cat", "dog")):
