@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EXPECTED as error:
         if options.traceback:
             traceback.print_exc()
-        return _said(f"error: {error}", UNUSABLE)
+        return _said(f"error: {_text(error)}", UNUSABLE)
     return code
 
 
@@ -69,6 +69,13 @@ def _parser() -> Parser:
         one.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
         one.set_defaults(run=command.run)
     return parser
+
+
+def _text(error: Exception) -> str:
+    """Return an error's message; one of the system without its number."""
+    if isinstance(error, OSError) and error.filename is not None and str(error) == OSError.__str__(error):
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _said(message: str, code: int) -> int:

@@ -8,12 +8,11 @@ import sys
 
 import numpy as np
 
-from functional_nn import data
 from functional_nn.cli.options import Parser, loaded, named, named_path
 from functional_nn.cli.scores import scores_of
 from functional_nn.cli.seen import seen_among
+from functional_nn.cli.source import every_image, splits_of
 from functional_nn.data import Splits
-from functional_nn.data.directory import load_whole
 from functional_nn.data.splits import NAMES, Split, TooFewError
 from functional_nn.trained import Trained
 
@@ -67,9 +66,9 @@ def run(options: argparse.Namespace) -> int:
 def _loaded(options: argparse.Namespace, size: int) -> tuple[Split, Splits]:
     """Return the images and labels that are to be evaluated, and the splits that they are in."""
     if options.split == ALL:
-        return load_whole(options.data, size, options.cache)
+        return every_image(options.data, size, options.cache)
     try:
-        splits = data.load(options.data, size, options.cache)
+        splits = splits_of(options.data, size, options.cache)
     except TooFewError as error:
         raise TooFewError(f"{error}: to evaluate all of its images give --split all") from error
     return getattr(splits, options.split), splits

@@ -19,6 +19,7 @@ from functional_nn.cli.run_record import RunRecord
 from functional_nn.cli.scores import scores_of
 from functional_nn.cli.seen import picture_digests
 from functional_nn.cli.settings import Settings, chosen_settings
+from functional_nn.cli.source import splits_of
 from functional_nn.data import BatchTransform, Splits
 from functional_nn.data.splits import by_class
 from functional_nn.layer import Layer, Params
@@ -64,7 +65,7 @@ def train(options: argparse.Namespace, files: RunFiles, *, goes_on: bool) -> Non
 
 
 def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
-    splits = data.load(options.data, options.size, options.cache)
+    splits = splits_of(options.data, options.size, options.cache)
     if not len(splits.train[0]):
         raise ValueError(f"{options.data}: there are no training images")
     splits = _with_validation(options.data, splits, options.seed)

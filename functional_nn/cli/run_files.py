@@ -53,9 +53,13 @@ class RunFiles(NamedTuple):
         for role, path in (("DATA", Path(data)), ("--cache", cache)):
             if path is not None and any(path.resolve() == own.resolve() for own in self):
                 raise ValueError(f"{role} {path}: is a file that this run writes: give another --out")
-        self.net.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=self.net.parent):
-            pass
+        try:
+            self.net.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.net.parent):
+                pass
+        except OSError as error:
+            what = f"{self.net.parent} is no folder that can be written ({error.strerror})"
+            raise OSError(f"--out {self.net}: {what}: name another --out") from error
         with locked(self.net.with_name(f".{self.net.stem}.lock")) as alone:
             if not alone:
                 raise ValueError(

@@ -342,6 +342,38 @@ def test_validation_images_are_held_out_where_the_data_have_none(pets: Path, run
     assert run("evaluate", "pets.npz", "bare.npz").code == 2
 
 
+def test_what_is_no_data_is_told_in_a_line(net: Path, run: Run) -> None:
+    Path("empty").mkdir()
+    Path("notes.txt").touch()
+    saved = "pets.npz: holds what train wrote, a network or a checkpoint, and no pictures: name another"
+    folder = "notes.txt is no folder that can be written (File exists): name another --out"
+    np.savez("own.npz", x=np.zeros(2))
+    cases = [
+        (
+            ("nowhere", "--out", "a.npz"),
+            "nowhere: there is no such folder: give a folder that holds one folder of pict",
+        ),
+        (("empty", "--out", "a.npz"), "empty: there are no pictures in it: give a folder that holds"),
+        (("notes.txt", "--out", "a.npz"), "notes.txt: this is a file: give a folder that holds"),
+        ((net, "--out", "a.npz"), saved),
+        (("pets", "--out", "a.npz", "--cache", net), saved),
+        (("own.npz", "--out", "a.npz"), "own.npz: holds x.npy, expected splits that `cached` wrote: name another file"),
+        (("pets", "--out", "notes.txt/a.npz"), f"--out notes.txt/a.npz: {folder}"),
+        (
+            ("pets", "--out", "a.npz", "--cache", "notes.txt/c.npz"),
+            "notes.txt/c.npz: its folder cannot be made (File ex",
+        ),
+    ]
+    for arguments, message in cases:
+        ran = run("train", *arguments, *QUICK)
+        assert ran.code == 2
+        assert ran.err.startswith(f"functional-nn: error: {message}")
+        assert ran.err.count("\n") == 1
+    ran = run("classify", "nonet.npz", "pets")
+    missing = "nonet.npz: there is no such file, expected one that functional-nn train wrote"
+    assert (ran.code, ran.err) == (2, f"functional-nn: error: {missing}\n")
+
+
 def test_all_broken_pictures_are_named_at_once(pets: Path, run: Run) -> None:
     pictures = sorted(pets.glob("*/*.png"))  # those of all three splits
     for picture in pictures:
