@@ -62,6 +62,7 @@ def train(options: argparse.Namespace, files: RunFiles, *, goes_on: bool) -> Non
         _kept(run, result, best)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(files, run.settings.epochs)) from None
+    files.begin_anew()
 
 
 def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
@@ -176,7 +177,7 @@ def _fit(run: Run, epochs: int, callback: list[callbacks.Callback | callbacks.Ke
 
 
 def _kept(run: Run, result: FitResult, best: FitResult) -> None:
-    """Write the network and its page, and remove what only an interrupted run needs."""
+    """Write the network and its page."""
     files, record = run.files, best.history[-1]
     network = _network(run, result, best)
     images, labels = run.splits.test
@@ -190,7 +191,6 @@ def _kept(run: Run, result: FitResult, best: FitResult) -> None:
     _say(f"{files.net}: the network; functional-nn classify {files.net} FILE...")
     missing = write_page(files.page, files.net.name, network, run.splits.test, outputs, scores)
     _say(f"{files.page}: its page, {missing or 'with its learning curves and mistakes'}")
-    files.begin_anew()
 
 
 def _network(run: Run, result: FitResult, best: FitResult) -> Trained:

@@ -16,6 +16,7 @@ from functional_nn.cli.networks import NETWORKS
 from functional_nn.cli.options import MOST_SEED, Parser, above_zero, named, named_path, not_below_zero, whole
 from functional_nn.cli.run import train
 from functional_nn.cli.run_files import RunFiles
+from functional_nn.cli.streams import unheeded
 
 __all__ = ["EXAMPLES", "HELP", "add_options", "run"]
 
@@ -79,6 +80,6 @@ def _add_settings(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, and return 0."""
     files = RunFiles.of(options.out)
-    with files.held(options.data, options.cache):
+    with unheeded(), files.held(options.data, options.cache):
         train(options, files, goes_on=files.goes_on(force=options.force))
     return 0
