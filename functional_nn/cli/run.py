@@ -22,6 +22,7 @@ from functional_nn.cli.settings import Settings, chosen_settings
 from functional_nn.cli.source import splits_of
 from functional_nn.data import BatchTransform, Splits
 from functional_nn.data.splits import by_class
+from functional_nn.files import exists
 from functional_nn.layer import Layer, Params
 from functional_nn.result import FitResult
 from functional_nn.saving import load, save
@@ -138,6 +139,8 @@ def _found(run: Run, *, force: bool) -> bool:
         _say(f"beginning anew: {file} cannot be gone on from")
         return False
     _say(f"going on after {done} of {run.settings.epochs} epochs, kept in {file}")
+    if done > 1 and not exists(run.files.best):
+        _say(f"{run.files.best} is missing: the best epoch is sought from epoch {done} on")
     return True
 
 

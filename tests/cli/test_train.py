@@ -224,6 +224,13 @@ def test_options_changed_after_an_interrupt_are_told_by_their_names(
     assert names() == {"pets", "pets.npz", "pets.html"}
 
 
+def test_a_best_epoch_that_was_removed_is_told(pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ("train", pets, "--out", "pets.npz", *QUICK)
+    interrupted(monkeypatch, run, *command)
+    Path("pets.best.npz").unlink()
+    assert "pets.best.npz is missing: the best epoch is sought from epoch 3 on" in run(*command).out
+
+
 def test_an_option_that_does_not_fit_removes_nothing_with_force(
     pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
