@@ -13,6 +13,7 @@ from functional_nn.cli.scores import scores_of
 from functional_nn.cli.seen import seen_among
 from functional_nn.cli.source import every_image, splits_of
 from functional_nn.data import Splits
+from functional_nn.data.image_file import grey_levels
 from functional_nn.data.splits import NAMES, Split, TooFewError
 from functional_nn.trained import Trained
 
@@ -47,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     (images, labels), splits = _loaded(options, network.input_shape[0])
     if not len(images):
         raise ValueError(f"{options.data}: there are no {options.split} images: choose another --split")
+    if (images.shape[-1], network.input_shape[-1]) == (3, 1):
+        images = grey_levels(images)  # as classify does
     if images.shape[1:] != network.input_shape:
         shapes = f"{options.data} has images of shape {images.shape[1:]}, {options.net} takes {network.input_shape}"
         raise ValueError(f"{shapes}: give data of the kind that it was trained on")

@@ -18,7 +18,7 @@ from functional_nn.cli.run_files import RunFiles
 from functional_nn.cli.run_record import RunRecord
 from functional_nn.cli.scores import scores_of
 from functional_nn.cli.seen import picture_digests
-from functional_nn.cli.settings import Settings, chosen_settings
+from functional_nn.cli.settings import Settings, chosen_settings, colourless
 from functional_nn.cli.source import splits_of
 from functional_nn.data import BatchTransform, Splits
 from functional_nn.data.splits import by_class
@@ -70,7 +70,7 @@ def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
     splits = splits_of(options.data, options.size, options.cache)
     if not len(splits.train[0]):
         raise ValueError(f"{options.data}: there are no training images")
-    splits = _with_validation(options.data, splits, options.seed)
+    splits = _with_validation(options.data, _in_fewest_channels(splits), options.seed)
     settings = chosen_settings(options, splits)
     network, shape = NETWORKS[settings.model], splits.train[0].shape[1:]
     network.check(settings.model, len(splits.classes), shape)
@@ -80,6 +80,14 @@ def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
     run = Run(model, params, splits, settings, data.standardize(splits.train[0]), files, options.workers, record)
     _check(run)
     return run
+
+
+def _in_fewest_channels(splits: Splits) -> Splits:
+    """Return the splits with one channel where all images are grey: files are decoded to three."""
+    if splits.train[0].shape[-1] != 3 or not all(colourless(images) for _, (images, _) in splits.items()):
+        return splits
+    train, val, test = ((np.ascontiguousarray(images[..., :1]), labels) for _, (images, labels) in splits.items())
+    return Splits(train, val, test, splits.classes, f"{splits.description}, all of them grey")
 
 
 def _check(run: Run) -> None:

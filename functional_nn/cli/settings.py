@@ -12,7 +12,7 @@ from functional_nn import data, optim
 from functional_nn.cli.networks import NETWORKS, usual_network
 from functional_nn.data import BatchTransform, Splits
 
-__all__ = ["Settings", "chosen_settings"]
+__all__ = ["Settings", "chosen_settings", "colourless"]
 
 T = TypeVar("T")
 
@@ -82,13 +82,13 @@ def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
         learning_rate=_or(options.learning_rate, network.grey_rate if grey else network.learning_rate),
         weight_decay=_or(options.weight_decay, network.grey_decay if grey else network.weight_decay),
         shift=_or(options.shift, min(side - 1, max(1, side // PIXELS_A_SHIFT))),
-        flip=_or(options.flip, not _colourless(images)),
+        flip=_or(options.flip, not colourless(images)),
         patience=_or(options.patience, max(LEAST_PATIENCE, epochs // 3)),
         seed=options.seed,
     )
 
 
-def _colourless(images: np.ndarray) -> bool:
+def colourless(images: np.ndarray) -> bool:
     """Return whether all channels are equal, as those of grey files are, which the sources decode to RGB."""
     return all((image == image[..., :1]).all() for image in images)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import functional_nn as fnn
 from functional_nn.cli import main
@@ -347,6 +349,33 @@ def test_validation_images_are_held_out_where_the_data_have_none(pets: Path, run
     assert network.about["test"] == {}
     assert "There are no test images" in Path("pets.html").read_text()
     assert run("evaluate", "pets.npz", "bare.npz").code == 2
+
+
+def test_grey_pictures_are_trained_on_in_one_channel(pets: Path, run: Run) -> None:
+    for picture in pets.glob("*/*.png"):
+        Image.open(picture).convert("L").save(picture)
+    ran = run("train", pets, "--out", "grey.npz", "--size", 16, "--epochs", 6, "--workers", 1)
+    assert ran.code == 0
+    assert "images of 16x16x3 in 2 classes, all of them grey\nlenet5: " in ran.out
+    network = fnn.load("grey.npz")
+    assert network.input_shape == (16, 16, 1)
+    assert (network.about["settings"]["learning_rate"], network.about["settings"]["flip"]) == (6e-3, False)
+    splits = fnn.data.load(pets, 16)
+    Image.fromarray(splits.test[0][0]).save("three.png")  # grey in three channels
+    Image.fromarray(splits.test[0][0][..., 0]).save("one.png")
+    save_pictures(Path("colour"), 1, 60)
+    answers = [
+        *network.classify(["three.png", "one.png"]),
+        *network.classify([splits.test[0][0], splits.test[0][0][..., :1]]),
+    ]
+    assert answers == [answers[0]] * 4
+    assert run("classify", "grey.npz", "colour", "one.png").code == 0
+    figures = json.loads(run("evaluate", "grey.npz", pets, "--json").out)
+    assert figures["right"] == network.about["test"]["right"]
+    assert figures["seen_in_training"] == 0
+    ran = run("train", pets, "--out", "small.npz", "--size", 8, "--epochs", 1)
+    assert "small_resnet: " in ran.out  # LeNet-5 needs 16 pixels
+    assert fnn.load("small.npz").input_shape == (8, 8, 1)
 
 
 def test_what_is_no_data_is_told_in_a_line(net: Path, run: Run) -> None:
