@@ -22,7 +22,7 @@ try:
 except ImportError:  # Windows has none, and removes no file that is open
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["exists", "open_regular", "regular_descriptor", "regular_size", "replaced", "text_lines"]
+__all__ = ["exists", "locked", "open_regular", "regular_descriptor", "regular_size", "replaced", "text_lines"]
 
 KINDS = {
     stat.S_IFDIR: "directory",
@@ -96,6 +96,34 @@ def replaced(path: str | Path, *, trial: bool = False) -> Iterator[BinaryIO]:
     except OSError as error:
         message = f"{error.strerror or error} (nothing was written, an older file is unchanged)"
         raise OSError(error.errno or errno.EIO, message, os.fspath(path)) from error
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[bool]:
+    """Yield whether this process alone holds the lock file `path` while the body runs; it is removed at the end.
+
+    The system releases the lock of a process that was killed. Without locks (Windows, some disks) it is always held.
+    """
+    if fcntl is None:
+        yield True
+        return
+    while True:
+        with open(path, "ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            except OSError:  # a disk without locks
+                pass
+            if os.fstat(lock.fileno()).st_nlink == 0:
+                continue  # its holder removed it before it was locked
+            try:
+                yield True
+                return
+            finally:
+                with suppress(OSError):
+                    os.unlink(path)
 
 
 @contextmanager

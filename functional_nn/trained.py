@@ -14,7 +14,7 @@ from functional_nn import tree
 from functional_nn.anatomy import input_dtype
 from functional_nn.arguments import ARRAYS, count
 from functional_nn.data.decoding import decode_usable
-from functional_nn.data.image_file import resized
+from functional_nn.data.image_file import grey_levels, resized
 from functional_nn.data.transforms import Function as BatchTransform
 from functional_nn.dtypes import FLOATS
 from functional_nn.errors import BadFilesError, DataError
@@ -30,7 +30,6 @@ __all__ = ["Answer", "Trained"]
 Answer = list[tuple[str, float]]
 Image = str | os.PathLike[str] | np.ndarray
 
-LUMA = np.array([19595, 38470, 7471], np.uint32)  # 65536 times the weights of red, green and blue (ITU-R BT.601)
 SHOWN = 100  # characters of a model, SHOWN_CLASSES names: it prints in a few lines
 SHOWN_CLASSES = 5
 SHOWN_ERRORS = 10
@@ -182,10 +181,7 @@ class Trained(Record):
 
     def _in_channels(self, rgb: np.ndarray) -> np.ndarray:
         """Return images (..., 3) in the network's channels: themselves, or their grey levels as Pillow rounds them."""
-        if self.input_shape[2] == 3:
-            return rgb
-        grey = (rgb @ LUMA + 2**15) >> 16
-        return np.asarray(grey.astype(np.uint8)[..., np.newaxis])
+        return rgb if self.input_shape[2] == 3 else grey_levels(rgb)
 
     def _check(self) -> None:
         if not isinstance(self.model, Layer):

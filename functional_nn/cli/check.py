@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from functional_nn.cli.options import MOST_SEED, Parser, shape, whole
 from functional_nn.cli.target import OwnCodeError, layer_of
@@ -10,6 +11,7 @@ from functional_nn.errors import LayerError
 
 __all__ = ["EXAMPLES", "HELP", "add_options", "run"]
 
+MOST_NUMBERS = 1_000_000  # in one input; more take minutes
 HELP = "is a layer's gradient right?"
 EXAMPLES = """\
 examples:
@@ -32,6 +34,9 @@ def run(options: argparse.Namespace) -> int:
     """Check, and return 1 where the gradient is wrong, else 0."""
     from functional_nn.testing import GradientError, check_layer
 
+    if (numbers := math.prod(options.input_shape)) > MOST_NUMBERS:
+        most = f"expected {MOST_NUMBERS:,} at most: a small input tells as much and sooner"
+        raise ValueError(f"--input-shape: one input has {numbers:,} numbers, {most}")
     layer = layer_of(options.layer)
     try:
         check_layer(layer, options.input_shape, seed=options.seed, verbose=options.verbose)
@@ -40,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     except (LayerError, ImportError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise OwnCodeError(f"{layer!r} raised an error") from error
     inputs = ", ".join(map(str, ("n", *options.input_shape)))
     print(f"{layer!r}: no wrong gradient was found, for inputs ({inputs}) and others that fit")

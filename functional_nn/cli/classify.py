@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from functional_nn.anatomy.table import table
-from functional_nn.cli.options import Parser, loaded, printable, whole
+from functional_nn.cli.options import Parser, loaded, named_path, printable, whole
 from functional_nn.cli.scores import shortened
 from functional_nn.data.image_file import EXTENSIONS
 from functional_nn.errors import BadFilesError, DataError, MissingFileError
@@ -30,8 +30,8 @@ Files that are no images are named at the end; the others are classified, and th
 
 def add_options(parser: Parser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("net", type=Path, metavar="NET", help="a file that train wrote")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="an image, or a folder of images")
+    parser.add_argument("net", type=named_path, metavar="NET", help="a file that train wrote")
+    parser.add_argument("files", nargs="+", type=named_path, metavar="FILE", help="an image, or a folder of images")
     parser.add_argument("--top", type=whole(), default=1, metavar="K", help="how many classes (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON: a list with an entry for each file")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import argparse
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from contextlib import suppress
 import functional_nn
 from functional_nn.cli import check, classify, evaluate, summary, train
 from functional_nn.cli.options import Parser
+from functional_nn.cli.streams import silenced
 from functional_nn.cli.target import OwnCodeError
 from functional_nn.training import DivergenceError
 
@@ -38,15 +40,20 @@ exit codes: 0 fine; 1 what you asked about is wrong (files that are no images, a
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default that of the process, and return its exit code."""
     _write_any_text()
-    options = _parser().parse_args(arguments)
+    code = _run(_parser().parse_args(arguments))
+    if arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while Python ends would print a traceback
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         code: int = options.run(options)
         print(end="", flush=True)  # unlike sys.stdout.flush() this does nothing where standard output is closed
     except KeyboardInterrupt as interrupt:
         return _said(f"interrupted: {interrupt}" if str(interrupt) else "interrupted", INTERRUPTED)
     except BrokenPipeError:  # such as `... | head`: the reader has seen enough
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silenced(sys.stdout)
         return PIPE_CLOSED
     except OwnCodeError as error:
         traceback.print_exception(error.__cause__)
@@ -54,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EXPECTED as error:
         if options.traceback:
             traceback.print_exc()
-        return _said(f"error: {error}", UNUSABLE)
+        return _said(f"error: {_text(error)}", UNUSABLE)
     return code
 
 
@@ -69,6 +76,13 @@ def _parser() -> Parser:
         one.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
         one.set_defaults(run=command.run)
     return parser
+
+
+def _text(error: Exception) -> str:
+    """Return an error's message; one of the system without its number."""
+    if isinstance(error, OSError) and error.filename is not None and str(error) == OSError.__str__(error):
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _said(message: str, code: int) -> int:

@@ -66,5 +66,9 @@ NETWORKS = {
 
 
 def usual_network(input_shape: Shape) -> str:
-    """Return the name of the network for images of this shape: small_resnet for colour, lenet5 for grey."""
-    return "small_resnet" if input_shape[-1] == 3 and not input_shape[0] % 4 else "lenet5"
+    """Return the name of the network for images of this shape: small_resnet for colour, lenet5 for grey where it fits.
+
+    small_resnet needs sides that 4 divides, lenet5 sides of 16 pixels at least.
+    """
+    height, _, channels = input_shape
+    return "small_resnet" if (channels == 3 or height < 16) and not height % 4 else "lenet5"

@@ -17,6 +17,8 @@ __all__ = [
     "Parser",
     "above_zero",
     "loaded",
+    "named",
+    "named_path",
     "not_below_zero",
     "printable",
     "shape",
@@ -50,6 +52,18 @@ def whole(least: int = 1, most: int = MOST) -> Callable[[str], int]:
     return number
 
 
+def named(text: str) -> str:
+    """Return the name of a file or a folder: an empty one would be the working directory."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected the name of a file or a folder (. is this one)")
+    return text
+
+
+def named_path(text: str) -> Path:
+    """Return the path of a file or a folder."""
+    return Path(named(text))
+
+
 def above_zero(text: str) -> float:
     """Return the number of an option that is finite and above 0."""
     return _number(text, "a number above 0", lambda number: number > 0)
@@ -71,7 +85,10 @@ def shape(text: str) -> tuple[int, ...]:
 
 def loaded(path: Path) -> Trained:
     """Return the trained network in a file. Raises `ValueError` for another content, and as `load` does."""
-    network = load(path)
+    try:
+        network = load(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file, expected one that functional-nn train wrote") from None
     if not isinstance(network, Trained):
         kind = type(network).__name__
         raise ValueError(f"{path}: holds a {kind}, expected a trained network, as functional-nn train writes it")

@@ -15,15 +15,21 @@ from functional_nn import data, tree
 from functional_nn.cli.networks import NETWORKS
 from functional_nn.cli.page import write_page
 from functional_nn.cli.run_files import RunFiles
+from functional_nn.cli.run_record import RunRecord
 from functional_nn.cli.scores import scores_of
-from functional_nn.cli.settings import Settings, chosen_settings
+from functional_nn.cli.seen import picture_digests
+from functional_nn.cli.settings import Settings, chosen_settings, colourless
+from functional_nn.cli.source import splits_of
 from functional_nn.data import BatchTransform, Splits
 from functional_nn.data.splits import by_class
+from functional_nn.files import exists
 from functional_nn.layer import Layer, Params
 from functional_nn.result import FitResult
 from functional_nn.saving import load, save
 from functional_nn.trained import Trained
 from functional_nn.training import DivergenceError, callbacks, fit
+from functional_nn.training.checks import check_fit, check_run
+from functional_nn.training.run import Run as FitRun
 
 __all__ = ["train"]
 
@@ -41,6 +47,7 @@ class Run(NamedTuple):
     standardize: BatchTransform
     files: RunFiles
     workers: int | None
+    record: RunRecord
 
 
 def train(options: argparse.Namespace, files: RunFiles, *, goes_on: bool) -> None:
@@ -56,19 +63,50 @@ def train(options: argparse.Namespace, files: RunFiles, *, goes_on: bool) -> Non
         _kept(run, result, best)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(files, run.settings.epochs)) from None
+    files.begin_anew()
 
 
 def _prepared(options: argparse.Namespace, files: RunFiles) -> Run:
-    splits = data.load(options.data, options.size, options.cache)
+    splits = splits_of(options.data, options.size, options.cache)
     if not len(splits.train[0]):
         raise ValueError(f"{options.data}: there are no training images")
-    splits = _with_validation(options.data, splits, options.seed)
+    splits = _with_validation(options.data, _in_fewest_channels(splits), options.seed)
     settings = chosen_settings(options, splits)
     network, shape = NETWORKS[settings.model], splits.train[0].shape[1:]
     network.check(settings.model, len(splits.classes), shape)
     model = network.made(len(splits.classes))
     params = model.init(np.random.default_rng(settings.seed), shape)
-    return Run(model, params, splits, settings, data.standardize(splits.train[0]), files, options.workers)
+    record = RunRecord.of(settings, options.size, splits)
+    run = Run(model, params, splits, settings, data.standardize(splits.train[0]), files, options.workers, record)
+    _check(run)
+    return run
+
+
+def _in_fewest_channels(splits: Splits) -> Splits:
+    """Return the splits with one channel where all images are grey: files are decoded to three."""
+    if splits.train[0].shape[-1] != 3 or not all(colourless(images) for _, (images, _) in splits.items()):
+        return splits
+    train, val, test = ((np.ascontiguousarray(images[..., :1]), labels) for _, (images, labels) in splits.items())
+    return Splits(train, val, test, splits.classes, f"{splits.description}, all of them grey")
+
+
+def _check(run: Run) -> None:
+    """Raise what training would raise at once for options that do not fit, before any file is removed."""
+    settings, splits = run.settings, run.splits
+    arguments = FitRun(
+        run.model,
+        splits.train,
+        splits.val,
+        NETWORKS[settings.model].loss,
+        settings.optimizer(len(splits.train[0])),
+        settings.batch_size,
+        settings.augmented(run.standardize),
+        run.workers,
+        chunk=None,
+        seed=settings.seed,
+    )
+    check_run(arguments, settings.epochs)
+    check_fit(arguments, run.params)
 
 
 def _with_validation(place: str, splits: Splits, seed: int) -> Splits:
@@ -87,8 +125,9 @@ def _trained(run: Run, *, goes_on: bool, force: bool) -> tuple[FitResult, FitRes
         files.begin_anew()
     best = callbacks.keep_best("val_loss", files.best)
     stop = [callbacks.early_stopping(settings.patience)] if settings.patience else []
+    record = callbacks.Callback(lambda _: run.record.write(files.record))  # beside the first checkpoint, not before it
     try:
-        return _fit(run, settings.epochs, [best, *stop]), best.result
+        return _fit(run, settings.epochs, [record, best, *stop]), best.result
     except DivergenceError as error:
         anew = " and --force, since the epochs before are kept" if files.checkpoint.exists() else ""
         what = LIBRARY_ADVICE.split(str(error))[0]
@@ -100,19 +139,33 @@ def _found(run: Run, *, force: bool) -> bool:
     file = run.files.checkpoint
     try:
         done = _done(run.files)
+        _compare(run)
         _fit(run, done, [])  # compares and trains nothing
     except ValueError as error:
-        if force:
-            _say(f"beginning anew: {file} cannot be gone on from")
-            return False
-        differences = [line for line in str(error).splitlines() if line.startswith("  ")]
-        if not differences:  # the file is damaged
-            raise ValueError(f"{error}\ngive --force to begin anew, or another --out") from error
-        what = "\n".join([f"{file}: this is the checkpoint of another run:", *differences])
-        remedy = "give the options of that run to go on, --force to begin anew, or another --out"
-        raise ValueError(f"{what}\n{remedy}") from error
+        if not force:
+            raise _refusal(run.files, error) from error
+        _say(f"beginning anew: {file} cannot be gone on from")
+        return False
     _say(f"going on after {done} of {run.settings.epochs} epochs, kept in {file}")
+    if done > 1 and not exists(run.files.best):
+        _say(f"{run.files.best} is missing: the best epoch is sought from epoch {done} on")
     return True
+
+
+def _compare(run: Run) -> None:
+    """Raise `ValueError`, which names the options, where the checkpoint is of others. `fit` compares the rest."""
+    kept = RunRecord.read(run.files.record)
+    lines = [] if kept is None else list(run.record.differences(kept))
+    if lines:
+        raise ValueError("\n".join(lines))
+
+
+def _refusal(files: RunFiles, error: ValueError) -> ValueError:
+    differences = [line for line in str(error).splitlines() if line.startswith("  ")]
+    if not differences:  # the file is damaged
+        return ValueError(f"{error}\ngive --force to begin anew, or another --out")
+    what = "\n".join([f"{files.checkpoint}: this is the checkpoint of another run:", *differences])
+    return ValueError(f"{what}\ngive the options of that run to go on, --force to begin anew, or another --out")
 
 
 def _fit(run: Run, epochs: int, callback: list[callbacks.Callback | callbacks.KeepBest]) -> FitResult:
@@ -135,7 +188,7 @@ def _fit(run: Run, epochs: int, callback: list[callbacks.Callback | callbacks.Ke
 
 
 def _kept(run: Run, result: FitResult, best: FitResult) -> None:
-    """Write the network and its page, and remove what only an interrupted run needs."""
+    """Write the network and its page."""
     files, record = run.files, best.history[-1]
     network = _network(run, result, best)
     images, labels = run.splits.test
@@ -149,7 +202,6 @@ def _kept(run: Run, result: FitResult, best: FitResult) -> None:
     _say(f"{files.net}: the network; functional-nn classify {files.net} FILE...")
     missing = write_page(files.page, files.net.name, network, run.splits.test, outputs, scores)
     _say(f"{files.page}: its page, {missing or 'with its learning curves and mistakes'}")
-    files.begin_anew()
 
 
 def _network(run: Run, result: FitResult, best: FitResult) -> Trained:
@@ -160,6 +212,7 @@ def _network(run: Run, result: FitResult, best: FitResult) -> Trained:
         "best_epoch": len(best.history),
         "validation": {key: best.history[-1][f"val_{key}"] for key in ("loss", "accuracy")},
         "history": result.history,
+        "seen": picture_digests(run.splits.train[0], run.splits.val[0]),
         "versions": {
             "functional_nn": functional_nn.__version__,
             "numpy": np.__version__,

@@ -12,7 +12,7 @@ from functional_nn import data, optim
 from functional_nn.cli.networks import NETWORKS, usual_network
 from functional_nn.data import BatchTransform, Splits
 
-__all__ = ["Settings", "chosen_settings"]
+__all__ = ["Settings", "chosen_settings", "colourless"]
 
 T = TypeVar("T")
 
@@ -69,7 +69,9 @@ def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
     n, side, grey = len(images), min(images.shape[1:3]), images.shape[-1] == 1
     model = options.model or usual_network(images.shape[1:])
     network = NETWORKS[model]
-    batch_size = min(_or(options.batch_size, _batch(n)), n)
+    batch_size = _or(options.batch_size, min(_batch(n), n))
+    if batch_size > n:
+        raise ValueError(f"--batch-size {batch_size}: there are {n} training images: give {n} at most")
     steps_an_epoch = -(-n // batch_size)
     usual_epochs = min(max(round(network.steps / steps_an_epoch), FEWEST_EPOCHS), MOST_EPOCHS)
     epochs = _or(options.epochs, usual_epochs)
@@ -80,13 +82,13 @@ def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
         learning_rate=_or(options.learning_rate, network.grey_rate if grey else network.learning_rate),
         weight_decay=_or(options.weight_decay, network.grey_decay if grey else network.weight_decay),
         shift=_or(options.shift, min(side - 1, max(1, side // PIXELS_A_SHIFT))),
-        flip=_or(options.flip, not _colourless(images)),
+        flip=_or(options.flip, not colourless(images)),
         patience=_or(options.patience, max(LEAST_PATIENCE, epochs // 3)),
         seed=options.seed,
     )
 
 
-def _colourless(images: np.ndarray) -> bool:
+def colourless(images: np.ndarray) -> bool:
     """Return whether all channels are equal, as those of grey files are, which the sources decode to RGB."""
     return all((image == image[..., :1]).all() for image in images)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from functional_nn import anatomy
 from functional_nn.cli.networks import NETWORKS
-from functional_nn.cli.options import NETWORK_ENDINGS, Parser, loaded, shape, whole
+from functional_nn.cli.options import NETWORK_ENDINGS, Parser, loaded, named, shape, whole
 from functional_nn.cli.target import layer_of
 from functional_nn.layer import Layer, Shape
 
@@ -26,7 +26,9 @@ examples:
 def add_options(parser: Parser) -> None:
     """Add the arguments of this command."""
     names = ", ".join(NETWORKS)
-    parser.add_argument("net", metavar="NET", help=f"a file that train wrote; {names}; or MODULE:LAYER as for check")
+    parser.add_argument(
+        "net", type=named, metavar="NET", help=f"a file that train wrote; {names}; or MODULE:LAYER as for check"
+    )
     parser.add_argument(
         "--input-shape", type=shape, metavar="H,W,C", help="of one input (default: 32,32,3, or the file's)"
     )

@@ -89,7 +89,7 @@ def _imported(name: str, path: Path | None = None) -> ModuleType:
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise OwnCodeError(f"{path or name} cannot be imported") from error
 
 
@@ -100,5 +100,5 @@ def _called(target: str, function: Any, arguments: list[Any], keywords: dict[str
         return function(*arguments, **keywords)
     except (ValueError, TypeError) as error:  # the arguments do not fit
         raise ValueError(f"{target}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise OwnCodeError(f"{target} cannot be called") from error

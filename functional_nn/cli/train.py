@@ -11,12 +11,12 @@ pictures are read once, at the end, for the page beside NET."""
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from functional_nn.cli.networks import NETWORKS
-from functional_nn.cli.options import MOST_SEED, Parser, above_zero, not_below_zero, whole
+from functional_nn.cli.options import MOST_SEED, Parser, above_zero, named, named_path, not_below_zero, whole
 from functional_nn.cli.run import train
 from functional_nn.cli.run_files import RunFiles
+from functional_nn.cli.streams import unheeded
 
 __all__ = ["EXAMPLES", "HELP", "add_options", "run"]
 
@@ -36,8 +36,8 @@ def add_options(parser: Parser) -> None:
     """Add the arguments of this command."""
     models = "; ".join(f"{name}: {network.about}" for name, network in NETWORKS.items())
     add = parser.add_argument
-    add("data", metavar="DATA", help='a folder of pictures, or "digits"')
-    add("--out", type=Path, required=True, metavar="NET", help="the file to write, .npz or .safetensors")
+    add("data", type=named, metavar="DATA", help='a folder of pictures, or "digits"')
+    add("--out", type=named_path, required=True, metavar="NET", help="the file to write, .npz or .safetensors")
     add("--force", action="store_true", help="replace NET where it exists, and an interrupted run of other settings")
     add(
         "--model",
@@ -46,7 +46,12 @@ def add_options(parser: Parser) -> None:
         help=f"{models} (default: small_resnet for colour, lenet5 for grey)",
     )
     add("--size", type=whole(4, 1024), default=32, metavar="N", help="scale the pictures to N x N (default: 32)")
-    add("--cache", type=Path, metavar="FILE.npz", help="keep the scaled pictures in this file, to read them faster")
+    add(
+        "--cache",
+        type=named_path,
+        metavar="FILE.npz",
+        help="keep the scaled pictures in this file, to read them faster",
+    )
     add("--workers", type=whole(), metavar="N", help="threads (default: one a core); the network does not depend on it")
     _add_settings(parser)
 
@@ -75,6 +80,6 @@ def _add_settings(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, and return 0."""
     files = RunFiles.of(options.out)
-    goes_on = files.check(options.data, options.cache, force=options.force)
-    train(options, files, goes_on=goes_on)
+    with unheeded(), files.held(options.data, options.cache):
+        train(options, files, goes_on=files.goes_on(force=options.force))
     return 0

@@ -17,6 +17,18 @@ from functional_nn.files import exists, open_regular, replaced
 __all__ = ["cached", "read"]
 
 
+ABOUT = "about.npy"  # the entry that tells a cache
+SHOWN = 3
+
+
+class _OtherError(DataError):
+    """A whole archive that holds no splits."""
+
+    def __init__(self, file: Path, names: set[str]) -> None:
+        shown = ", ".join(sorted(names)[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        super().__init__(f"{file}: holds {shown or 'nothing'}, expected splits that `cached` wrote: name another file")
+
+
 def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     """Return the splits in `file`. If there is no such file yet, call `load()`, write its splits there and return them.
 
@@ -36,7 +48,12 @@ def cached(file: str | Path, source: str, load: Callable[[], Splits]) -> Splits:
     file = as_path("cached", "file", file)
     if exists(file):
         return read(file, source)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            error.errno, f"its folder cannot be made ({error.strerror}): name another file", str(file)
+        ) from error
     with replaced(file, trial=True):
         pass  # raises before the work if nothing can be written there
     splits = load()
@@ -51,16 +68,20 @@ def read(file: Path, source: str | None = None) -> Splits:
     with open_regular(file) as stream:
         try:
             archive = npz.Archive(stream)
+            if ABOUT not in archive.names:
+                raise _OtherError(file, archive.names)
             about = json.loads(archive.array("about").tobytes())
             if source in (None, about["source"]):
                 train, val, test = (
                     (archive.array(f"{name}_images"), archive.array(f"{name}_labels")) for name in NAMES
                 )
                 return Splits(train, val, test, tuple(about["classes"]), about["description"])
+        except _OtherError:
+            raise
         except Exception as error:  # a damaged file makes zipfile and NumPy raise nearly anything
             raise DataError(
                 f"{file}: damaged, or no cache of splits that this version wrote ({type(error).__name__}: {error}): "
-                "delete the file, or name another one"
+                "name another file"
             ) from error
     raise DataError(
         f"{file}: the source of this cache is\n  {about['source']}\nand not\n  {source}\n"

@@ -16,12 +16,12 @@ from functional_nn.errors import DataError, MissingFileError
 from functional_nn.extras import needs_extra
 from functional_nn.files import open_regular, regular_descriptor, regular_size
 
-__all__ = ["decode", "decode_usable"]
+__all__ = ["decode", "decode_parts", "decode_usable"]
 
 File = bytes | OSError | DataError | None
-Refuse = Callable[[int, DataError], None]  # what to do with the error of the i-th file
 
 FILES_A_TASK = 64
+MOST_SHOWN = 100  # files that an error lists; the images after them are not decoded
 LARGE = 2**18  # bytes; a larger file is not read into memory before its turn to be decoded
 
 
@@ -33,15 +33,32 @@ def decode(paths: Sequence[str], size: int, place: Callable[[int], str]) -> np.n
     bits are scaled to 0 .. 255. Transparency is dropped. The first of several frames is taken. A camera's
     orientation tag is applied, so that a picture stands as it was seen.
     `place(i)` says in an error where the i-th path comes from, for example a list and a line.
-    Raises `DataError` for the first file, in order, that is missing (`MissingFileError`), no regular file, truncated,
-    corrupt, of another format, of more than 8 bits a channel, or larger than `PIL.Image.MAX_IMAGE_PIXELS`;
-    `ImportError` without Pillow.
+    Raises `DataError`, which lists the files that are missing (`MissingFileError` where it is one alone), no regular
+    file, truncated, corrupt, of another format, of more than 8 bits a channel, or larger than
+    `PIL.Image.MAX_IMAGE_PIXELS`; `ImportError` without Pillow.
     """
+    images, errors = _decode(paths, size, place, MOST_SHOWN)
+    if len(errors) == 1:
+        raise next(iter(errors.values()))
+    if errors:
+        shown = "".join(f"\n  {errors[i]}" for i in sorted(errors)[:MOST_SHOWN])
+        least = "at least " if len(errors) >= MOST_SHOWN else ""
+        raise DataError(f"{least}{len(errors)} of {len(paths)} images cannot be used:{shown}")
+    return images
 
-    def refuse(i: int, error: DataError) -> None:
-        raise error
 
-    return _decode(paths, size, place, refuse)
+def decode_parts(parts: Sequence[Sequence[str]], size: int, place: Callable[[int, int], str]) -> list[np.ndarray]:
+    """Return what `decode` returns for each part, views of one array; one error lists the bad files of all parts.
+
+    `place(part, i)` says where the i-th path of a part comes from.
+    """
+    ends = np.cumsum([len(part) for part in parts])
+
+    def placed(i: int) -> str:
+        part = int(np.searchsorted(ends, i, side="right"))
+        return place(part, i - int(ends[part]) + len(parts[part]))
+
+    return np.split(decode([path for part in parts for path in part], size, placed), ends[:-1])
 
 
 def decode_usable(
@@ -51,31 +68,36 @@ def decode_usable(
 
     Raises `ImportError` without Pillow.
     """
-    errors: dict[int, DataError] = {}
-    return _decode(paths, size, place, errors.__setitem__), errors
+    return _decode(paths, size, place, len(paths) + 1)
 
 
-def _decode(paths: Sequence[str], size: int, place: Callable[[int], str], refuse: Refuse) -> np.ndarray:
+def _decode(
+    paths: Sequence[str], size: int, place: Callable[[int], str], most: int
+) -> tuple[np.ndarray, dict[int, DataError]]:
+    """Decode until there are `most` errors."""
     check_size(size)
     with needs_extra("experiments", "decoding images"):
         import PIL.Image
     # The threads import nothing: Ctrl-C during an import can leave the import lock taken, and they would wait for ever.
     PIL.Image.init()
     images = np.empty((len(paths), size, size, 3), np.uint8)
+    errors: dict[int, DataError] = {}
     budget = PixelBudget(PIXELS_AT_ONCE)
 
     def run(start: int) -> None:
         chosen = slice(start, start + FILES_A_TASK)
-        _decode_some(paths[chosen], images[chosen], start, place, budget, refuse)
+        _decode_some(paths[chosen], images[chosen], start, place, budget, errors)
 
     # One thread more than cores: small images take tens of microseconds, and a thread waits for the interpreter lock.
     pool = ThreadPoolExecutor(_cores() + 1, thread_name_prefix="decode")
     try:
         for task in [pool.submit(run, start) for start in range(0, len(paths), FILES_A_TASK)]:
-            task.result()  # in order, so that the error of the first bad file is raised
+            task.result()
+            if len(errors) >= most:
+                break
     finally:
         pool.shutdown(cancel_futures=True)
-    return images
+    return images, errors
 
 
 def _decode_some(
@@ -84,7 +106,7 @@ def _decode_some(
     start: int,
     place: Callable[[int], str],
     budget: PixelBudget,
-    refuse: Refuse,
+    errors: dict[int, DataError],
 ) -> None:
     # All small files are read first: every system call gives up the interpreter lock, and would then wait for it.
     files = [_read(path) for path in paths]
@@ -93,7 +115,7 @@ def _decode_some(
         try:
             pixels.append(_pixels(path, data, len(images[0]), budget, partial(place, i)))
         except DataError as error:
-            refuse(i, error)
+            errors[i] = error
             pixels.append(bytes(images[0].size))
     images[:] = np.frombuffer(b"".join(pixels), np.uint8).reshape(images.shape)
 

@@ -17,13 +17,13 @@ from functional_nn.data.digits import digits
 from functional_nn.data.idx import files as idx_files
 from functional_nn.data.idx import idx
 from functional_nn.data.image_folder import files as image_folder_files
-from functional_nn.data.image_folder import image_folder
+from functional_nn.data.image_folder import image_folder, whole_folder
 from functional_nn.data.image_list import files as image_list_files
 from functional_nn.data.image_list import image_list
-from functional_nn.data.splits import Splits, check_size
+from functional_nn.data.splits import Split, Splits, check_size, joined
 from functional_nn.errors import DataError, MissingFileError
 
-__all__ = ["fingerprint", "load"]
+__all__ = ["fingerprint", "load", "load_whole"]
 
 CACHED = ".npz"  # how the name of a file of `cached` ends
 FEW = 12  # a fingerprint names so many files one by one
@@ -37,6 +37,7 @@ class _Form:
     expects: str
     files: Callable[[Path], Iterator[Path]]
     load: Callable[[Path, int], Splits]
+    load_whole: Callable[[Path, int], Splits] | None = None  # where `load` may hold images out
 
 
 def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> Splits:
@@ -58,6 +59,21 @@ def load(root: str | Path, size: int = 32, cache: str | Path | None = None) -> S
     if cache is None:
         return form.load(path, size)
     return cached(cache, fingerprint(root, size), partial(form.load, path, size))
+
+
+def load_whole(root: str | Path, size: int = 32, cache: str | Path | None = None) -> tuple[Split, Splits]:
+    """Return all images and labels of the data in one split, and the splits that they come from.
+
+    Folders of classes may have any number of images and be one alone: nothing is held out. Raises as `load` does.
+    """
+    if cache is None and (kept := _kept(root)):
+        splits = _of_size(kept, size)
+    else:
+        form, path = _form(root)
+        make = partial(form.load_whole or form.load, path, size)
+        whole = ", nothing held out" if form.load_whole else ""
+        splits = make() if cache is None else cached(cache, fingerprint(root, size) + whole, make)
+    return joined(splits), splits
 
 
 def fingerprint(root: str | Path, size: int = 32) -> str:
@@ -135,5 +151,6 @@ FORMS = (
         "one folder of images for each class, or such folders in train, val and test",
         image_folder_files,
         image_folder,
+        whole_folder,
     ),
 )

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["EXTENSIONS", "PIXELS_AT_ONCE", "PixelBudget", "UnusableError", "resized", "rgb"]
+__all__ = ["EXTENSIONS", "PIXELS_AT_ONCE", "PixelBudget", "UnusableError", "grey_levels", "resized", "rgb"]
 
 # Formats that Pillow decodes in its own process; EPS, for one, would start another program.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
@@ -22,6 +22,7 @@ MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 BITS_PER_SAMPLE = 258  # a tag of TIFF
 ORIENTATION = 274  # a tag of EXIF
 
+LUMA = np.array([19595, 38470, 7471], np.uint32)  # 65536 times the weights of red, green and blue (ITU-R BT.601)
 JPEG_START = b"\xff\xd8\xff"
 PIXELS_AT_ONCE = 2**26  # Pillow needs 4 bytes a pixel, and as much again to convert
 SMALL = 2**18  # images of so few pixels are not counted, because the lock would slow them down
@@ -77,6 +78,11 @@ def resized(pixels: np.ndarray, size: int) -> np.ndarray:
 
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
     return np.asarray(_scaled(image, size))
+
+
+def grey_levels(rgb: np.ndarray) -> np.ndarray:
+    """Return the grey levels (..., 1) of images (..., 3) as Pillow rounds them; a grey pixel keeps its level."""
+    return np.asarray(((rgb @ LUMA + 2**15) >> 16).astype(np.uint8)[..., np.newaxis])
 
 
 def _scaled(image: Image.Image, size: int) -> Image.Image:

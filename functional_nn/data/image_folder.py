@@ -11,12 +11,12 @@ import numpy as np
 
 from functional_nn import keys
 from functional_nn.arguments import as_path
-from functional_nn.data.decoding import decode
+from functional_nn.data.decoding import decode_parts
 from functional_nn.data.image_file import EXTENSIONS
-from functional_nn.data.splits import NAMES, Split, Splits, by_class, check_size, splits_from
+from functional_nn.data.splits import NAMES, Split, Splits, TooFewError, by_class, check_size, splits_from
 from functional_nn.errors import DataError, MissingFileError
 
-__all__ = ["files", "image_folder"]
+__all__ = ["files", "image_folder", "whole_folder"]
 
 SPELLINGS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 SPLIT_OF = {name: split for split, names in SPELLINGS.items() for name in names}
@@ -55,8 +55,28 @@ def image_folder(root: str | Path, size: int = 32, val: float = 0.1, test: float
     examples = {split: _examples(folder, classes[split]) for split, folder in folders.items()}
     if len(examples) < len(NAMES):
         examples |= _draw(root, examples, val, test, seed)
-    train, val_split, test_split = (_decode(examples[split], size) for split in NAMES)
+    train, val_split, test_split = _decode([examples[split] for split in NAMES], size)
     return splits_from(f"image folders in {root}", train, val_split, test_split, tuple(classes["train"]))
+
+
+def whole_folder(root: Path, size: int) -> Splits:
+    """Return all images below `root` as training images, with none held out. One class alone is taken too.
+
+    Raises as `image_folder` does for folders that hold no images or may be splits or classes.
+    """
+    check_size(size)
+    folders = list(_split_folders(root).values())
+    classes = tuple(sorted({name for folder in folders for name in _classes(folder, least=1)}))
+    paths: list[str] = []
+    labels: list[int] = []
+    for folder in folders:
+        own = _folders(folder)
+        found, numbers = _examples(folder, own)
+        paths += found
+        labels += [classes.index(own[number]) for number in numbers]
+    none: Examples = [], np.empty(0, np.int64)
+    train, val, test = _decode([(paths, np.array(labels, np.int64)), none, none], size)
+    return splits_from(f"image folders in {root}", train, val, test, classes)
 
 
 def files(root: Path) -> Iterator[Path]:
@@ -64,9 +84,9 @@ def files(root: Path) -> Iterator[Path]:
     return (Path(path) for folder in _folders(root) for path in _images(root / folder))
 
 
-def _decode(examples: Examples, size: int) -> Split:
-    paths, labels = examples
-    return decode(paths, size, lambda _: "image_folder"), labels
+def _decode(examples: list[Examples], size: int) -> list[Split]:
+    images = decode_parts([paths for paths, _ in examples], size, lambda part, i: "image_folder")
+    return list(zip(images, (labels for _, labels in examples), strict=True))
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -111,12 +131,12 @@ def _splits_in(name: str) -> set[str]:
     return {SPLIT_OF[word] for word in re.split("[^a-z]+", name.lower()) if word in SPLIT_OF}
 
 
-def _classes(folder: Path) -> list[str]:
+def _classes(folder: Path, least: int = 2) -> list[str]:
     classes = _folders(folder)
     if not classes:
         raise MissingFileError(f"{folder}: there are no folders, expected one folder of images for each class")
-    if len(classes) == 1:
-        raise DataError(
+    if len(classes) < least:
+        raise TooFewError(
             f"{folder}: {classes[0]} is the only folder, and one class alone leaves nothing to learn: "
             f"if its folders are the classes, pass {folder / classes[0]}"
         )

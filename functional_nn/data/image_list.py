@@ -11,8 +11,8 @@ import numpy as np
 
 from functional_nn.arguments import as_path
 from functional_nn.data.class_names import class_names
-from functional_nn.data.decoding import decode
-from functional_nn.data.splits import Split, Splits, check_size, numbered, splits_from
+from functional_nn.data.decoding import decode_parts
+from functional_nn.data.splits import Splits, check_size, numbered, splits_from
 from functional_nn.errors import DataError, MissingFileError
 from functional_nn.files import exists, text_lines
 
@@ -53,7 +53,9 @@ def image_list(root: str | Path, size: int = 32) -> Splits:
         )
     lists = [(root / name, *_parse(root / name)) for name in LISTS]
     classes = _classes(root / CLASSES, lists) if exists(root / CLASSES) else numbered(*(labels for *_, labels in lists))
-    train, val, test = (_decode(*examples, size) for examples in lists)
+    paths = [[os.path.join(root, path) for path in listed] for _, listed, _ in lists]
+    images = decode_parts(paths, size, lambda part, i: f"{lists[part][0]}:{i + 1}")
+    train, val, test = zip(images, (labels for *_, labels in lists), strict=True)
     return splits_from(f"image lists in {root}", train, val, test, classes)
 
 
@@ -63,10 +65,6 @@ def files(root: Path) -> Iterator[Path]:
     yield from lists
     if lists and (root / CLASSES).is_file():
         yield root / CLASSES
-
-
-def _decode(file: Path, paths: list[str], labels: np.ndarray, size: int) -> Split:
-    return decode([os.path.join(file.parent, path) for path in paths], size, lambda i: f"{file}:{i + 1}"), labels
 
 
 def _parse(file: Path) -> tuple[list[str], np.ndarray]:

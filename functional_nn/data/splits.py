@@ -9,10 +9,26 @@ import numpy as np
 from functional_nn import keys
 from functional_nn.errors import DataError
 
-__all__ = ["NAMES", "Split", "Splits", "by_class", "check_size", "check_val", "hold_out", "numbered", "splits_from"]
+__all__ = [
+    "NAMES",
+    "Split",
+    "Splits",
+    "TooFewError",
+    "by_class",
+    "check_size",
+    "check_val",
+    "hold_out",
+    "joined",
+    "numbered",
+    "splits_from",
+]
 
 Split = tuple[np.ndarray, np.ndarray]
 NAMES = ("train", "val", "test")
+
+
+class TooFewError(DataError):
+    """There are too few classes or images to hold some out."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,6 +80,12 @@ def splits_from(origin: str, train: Split, val: Split, test: Split, classes: tup
     return Splits(train, val, test, classes, f"{origin}, with {counts} in {len(classes)} classes")
 
 
+def joined(splits: Splits) -> Split:
+    """Return all images and labels: train, val, then test."""
+    images, labels = zip(*(part for _, part in splits.items() if len(part[0])), strict=True)
+    return (images[0], labels[0]) if len(images) == 1 else (np.concatenate(images), np.concatenate(labels))
+
+
 def numbered(*labels: np.ndarray) -> tuple[str, ...]:
     """Return the names "0", "1", ... up to the largest label, for sources that do not name their classes."""
     return tuple(map(str, range(1 + max(int(part.max()) for part in labels if len(part)))))
@@ -111,7 +133,7 @@ def by_class(
         n_val, n_test = round(len(members) * val), round(len(members) * test)
         n_train = len(members) - n_val - n_test
         if n_train < 1:
-            raise DataError(
+            raise TooFewError(
                 f"{place}: class {label} has {len(members)} examples, and val={val} and test={test} leave none of them "
                 "to train on: add examples or choose smaller fractions"
             )
@@ -120,8 +142,9 @@ def by_class(
     train_rows, val_rows, test_rows = (np.sort(np.concatenate(split)) for split in splits)
     for name, fraction, rows in (("val", val, val_rows), ("test", test, test_rows)):
         if fraction > 0 and not len(rows):
-            remedy = f"choose a larger {name}=, or add examples"
-            raise DataError(f"{place}: {name}={fraction} is less than one example of any class: {remedy}")
+            what = f"is less than one example of any class, the largest has {np.bincount(labels).max()}"
+            needed = int(0.5 / fraction) + 1  # a half is rounded to 0
+            raise TooFewError(f"{place}: {name}={fraction} {what}: add examples, at least {needed} in a class")
     return train_rows, val_rows, test_rows
 
 

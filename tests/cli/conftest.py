@@ -10,9 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import functional_nn as fnn
 from functional_nn.cli import main
 
 QUICK = ("--model", "perceptron", "--size", "8", "--epochs", "3", "--workers", "1")
+
+CHILD = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+from functional_nn.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 class Ran(NamedTuple):
@@ -71,3 +79,27 @@ def net(pets: Path, run: Run) -> Path:
     """Return the file of a network that was trained on these pictures."""
     assert run("train", pets, "--out", "pets.npz", *QUICK).code == 0
     return Path("pets.npz")
+
+
+def names(folder: Path = Path()) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def assert_same_network(a: Path, b: Path) -> None:
+    one, two = fnn.load(a), fnn.load(b)
+    assert (one.model, one.transform, one.classes, one.loss) == (two.model, two.transform, two.classes, two.loss)
+    for x, y in zip(fnn.tree.leaves(one.params), fnn.tree.leaves(two.params), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, run: Run, *command: object) -> None:
+    """Run a command line up to the end of training, and press Ctrl-C there."""
+    with monkeypatch.context() as patch:
+        patch.setattr("functional_nn.cli.run.scores_of", press_ctrl_c)
+        ran = run(*command)
+    assert ran.code == 130
+    assert "the same command goes on from there" in ran.err
+
+
+def press_ctrl_c(*arguments: object) -> None:
+    raise KeyboardInterrupt

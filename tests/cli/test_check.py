@@ -121,6 +121,29 @@ def test_the_users_own_errors_keep_their_traceback(target: str, run: Run) -> Non
     assert "my own mistake" in ran.err
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sys\nsys.exit('my own end')",
+        "import sys\ndef x(): sys.exit('my own end')",
+        "import sys\nfrom functional_nn import Layer\n"
+        "def vjp(params, x, *, key=None, wrt_x=True): sys.exit('my own end')\nx = Layer('x', vjp=vjp)",
+    ],
+)
+def test_an_exit_in_the_users_own_code_is_an_error(text: str, run: Run) -> None:
+    Path("ends.py").write_text(text)
+    ran = run("check", "ends.py:x", "--input-shape", "5")
+    assert ran.code == 1
+    assert "SystemExit: my own end" in ran.err
+    assert ran.err.endswith(": the traceback is above\n")
+
+
+def test_an_input_that_would_take_minutes_is_refused(run: Run) -> None:
+    ran = run("check", "functional_nn.layers:relu", "--input-shape", "1000,1001")
+    assert ran.code == 2
+    assert "--input-shape: one input has 1,001,000 numbers, expected 1,000,000 at most" in ran.err
+
+
 def test_an_input_shape_that_does_not_fit_is_told_in_a_line(run: Run) -> None:
     ran = run("check", "functional_nn.layers:conv2d(3, 5)", "--input-shape", "4,4,1")
     assert ran.code == 2

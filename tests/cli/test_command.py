@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +78,16 @@ def test_wrong_usage_is_answered_in_a_line(arguments: tuple[str, ...], run: Run)
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "", "--out", "a.npz"), ("evaluate", "a.npz", ""), ("classify", "a.npz", " "), ("summary", "")],
+)
+def test_an_empty_name_is_no_folder(arguments: tuple[str, ...], run: Run) -> None:
+    ran = run(*arguments)
+    assert ran.code == 2
+    assert "expected the name of a file or a folder" in ran.err
+
+
 @pytest.mark.parametrize("error", [ValueError, TypeError, OSError, ImportError, fnn.DivergenceError])
 def test_expected_errors_are_a_line_and_with_traceback_more(error: type, run: Run, monkeypatch) -> None:
     def fails(*arguments: object) -> None:
@@ -114,6 +126,31 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     ran = subprocess.run(["bash", "-c", script], capture_output=True, check=True, text=True)
     assert ran.stderr == ""
     assert ran.stdout.strip() in ("0", "141")  # 0 where the pipe's buffer took it all before its reader ended
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+def test_training_that_nobody_watches_ends_with_its_files_whole(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    train = "train digits --out a.npz --model perceptron --size 8 --epochs 2 2>&1"
+    script = f"'{sys.executable}' -m functional_nn {train} | true; echo ${{PIPESTATUS[0]}}"
+    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    ran = subprocess.run(
+        ["bash", "-c", script], capture_output=True, check=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert (ran.stdout, ran.stderr) == ("0\n", "")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.npz", "a.html"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are otherwise there")
+def test_an_interrupt_while_python_ends_prints_no_traceback() -> None:
+    text = (
+        "import atexit, os, signal, sys; from functional_nn.cli import main; sys.argv[1:] = ['summary', 'lenet5']\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); sys.exit(main())"
+    )
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, check=False, text=True)
+    assert (ran.returncode, ran.stderr) == (-signal.SIGINT, "")
+    assert "lenet5" in ran.stdout
 
 
 def test_a_closed_pipe_is_quiet(run: Run, monkeypatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,56 @@ def test_the_figures_are_printed(net: Path, run: Run) -> None:
 def test_json_holds_the_same_and_the_test_images_are_the_default(net: Path, run: Run) -> None:
     figures = json.loads(run("evaluate", net, "pets", "--json").out)
     about = fnn.load(net).about["test"]
-    assert figures == {"net": "pets.npz", "data": "pets", "split": "test"} | about
+    assert figures == {"net": "pets.npz", "data": "pets", "split": "test", "seen_in_training": 0} | about
+
+
+def test_test_images_that_were_trained_on_are_counted(net: Path, run: Run) -> None:
+    before = fnn.data.load("pets", 8)
+    save_pictures(Path("pets/cat/new"), 20, 60, seed=1)  # the draw of the splits is another one now
+    splits = fnn.data.load("pets", 8)
+    held = {image.tobytes() for image in before.test[0]}
+    old = {image.tobytes() for _, (images, _) in before.items() for image in images}
+    seen = sum(image.tobytes() in old - held for image in splits.test[0])
+    assert seen > 0
+    ran = run("evaluate", net, "pets", "--json")
+    assert json.loads(ran.out)["seen_in_training"] == seen
+    assert ran.err == (
+        f"functional-nn: warning: {seen} of these 6 images were training or validation images of pets.npz: "
+        "it is worse on new ones\n"
+    )
+    network = fnn.load(net)
+    fnn.save("old.npz", replace(network, about={}))
+    assert "old.npz does not keep which images it was trained on" in run("evaluate", "old.npz", "pets").err
+
+
+def test_all_images_of_a_new_folder_are_evaluated(net: Path, run: Run) -> None:
+    save_pictures(Path("new/dog"), 3, 190, seed=2)
+    for cache in ((), ("--cache", "new.npz"), ("--cache", "new.npz")):
+        ran = run("evaluate", net, "new", "--split", "all", "--json", *cache)
+        assert (ran.code, ran.err) == (0, "")
+        figures = json.loads(ran.out)
+        assert (figures["right"], figures["images"], figures["seen_in_training"]) == (3, 3, 0)
+        assert figures["recalls"] == [{"name": "dog", "right": 3, "n": 3}]
+    assert (
+        "pets.npz on all images of image folders in new, with 3 " in run("evaluate", net, "new", "--split", "all").out
+    )
+    seen = json.loads(run("evaluate", net, "pets", "--split", "all", "--json").out)
+    assert (seen["images"], seen["seen_in_training"]) == (40, 36)
+    save_pictures(Path("new/fox"), 1, 100)
+    ran = run("evaluate", net, "new", "--split", "all")
+    assert ran.code == 2
+    assert "missing none; unknown fox" in ran.err
+
+
+@pytest.mark.parametrize("classes", [("dog",), ("cat", "dog")])
+def test_a_folder_too_small_for_a_test_split_is_answered_with_split_all(
+    classes: tuple[str, ...], net: Path, run: Run
+) -> None:
+    for name in classes:
+        save_pictures(Path("new") / name, 3, 190, seed=2)
+    ran = run("evaluate", net, "new")
+    assert ran.code == 2
+    assert ran.err.endswith(": to evaluate all of its images give --split all\n")
 
 
 def test_classes_of_other_names_are_refused(net: Path, run: Run) -> None:

@@ -1,36 +1,14 @@
-"""`functional-nn train`: what it writes, what it refuses before any work, and how it goes on after Ctrl-C."""
+"""`functional-nn train`: what it writes, and what it refuses before any work."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import functional_nn as fnn
-from functional_nn.cli import main
-from tests.cli.conftest import QUICK, Run, save_pictures
-
-CHILD = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-from functional_nn.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def names(folder: Path = Path()) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def assert_same_network(a: Path, b: Path) -> None:
-    one, two = fnn.load(a), fnn.load(b)
-    assert (one.model, one.transform, one.classes, one.loss) == (two.model, two.transform, two.classes, two.loss)
-    for x, y in zip(fnn.tree.leaves(one.params), fnn.tree.leaves(two.params), strict=True):
-        np.testing.assert_array_equal(x, y)
+from tests.cli.conftest import QUICK, Run, names
 
 
 def test_the_network_and_its_page_are_written_and_nothing_else_stays(pets: Path, run: Run) -> None:
@@ -72,56 +50,6 @@ def test_training_ends_where_the_validation_loss_no_longer_falls(pets: Path, run
     assert early["history"][-1]["val_loss"] == late["history"][early["epochs"] - 1]["val_loss"]
 
 
-def test_an_interrupted_run_goes_on_by_the_same_command_to_the_same_network(pets: Path, run: Run) -> None:
-    options = [*QUICK[:4], "--epochs", "150", "--patience", "0"]
-    assert main(["train", str(pets), "--out", "whole.npz", *options]) == 0
-    command = ["train", str(pets), "--out", "pets.npz", *options]
-    with subprocess.Popen([sys.executable, "-c", CHILD, *command], stderr=subprocess.PIPE, text=True) as child:
-        assert child.stderr is not None
-        while "epoch 2/" not in (line := child.stderr.readline()):
-            assert line, "the child ended before its second epoch"
-        child.send_signal(signal.SIGINT)
-        *_, last = child.stderr.read().splitlines()
-        assert child.wait(60) == 130
-    done = int(last.split(" of 150")[0].rpartition(" ")[2])
-    assert 1 <= done < 150  # the second may not have been written yet
-    kept = "150 epochs are kept in pets.checkpoint.npz; the same command goes on from there"
-    assert last == f"functional-nn: interrupted: {done} of {kept}"
-    assert {"pets.checkpoint.npz", "pets.best.npz"} <= names()
-    assert "pets.npz" not in names()
-    ran = run(*command)
-    assert ran.code == 0, ran.err
-    assert f"going on after {done} of 150 epochs, kept in pets.checkpoint.npz" in ran.out
-    assert f"epoch {done}/" not in ran.err
-    assert names() == {"pets", "whole.npz", "whole.html", "pets.npz", "pets.html"}
-    assert_same_network(Path("whole.npz"), Path("pets.npz"))
-
-
-def interrupted(monkeypatch: pytest.MonkeyPatch, run: Run, *command: object) -> None:
-    """Run a command line up to the end of training, and press Ctrl-C there."""
-    with monkeypatch.context() as patch:
-        patch.setattr("functional_nn.cli.run.scores_of", press_ctrl_c)
-        ran = run(*command)
-    assert ran.code == 130
-    assert "the same command goes on from there" in ran.err
-
-
-def press_ctrl_c(*arguments: object) -> None:
-    raise KeyboardInterrupt
-
-
-def test_an_interrupt_before_the_first_epoch_leaves_nothing(
-    pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("functional_nn.data.load", press_ctrl_c)
-    ran = run("train", pets, "--out", "pets.npz", *QUICK)
-    assert (ran.code, ran.err) == (
-        130,
-        "functional-nn: interrupted: no epoch had ended; the same command begins again\n",
-    )
-    assert names() == {"pets"}
-
-
 def test_a_network_that_exists_is_not_replaced_without_force(net: Path, run: Run) -> None:
     before = net.read_bytes()
     ran = run("train", "pets", "--out", net, *QUICK, "--seed", 1)
@@ -144,59 +72,6 @@ def test_files_of_ones_own_that_the_run_would_write_are_kept_without_force(name:
     assert Path(name).read_bytes() == before
 
 
-def test_a_run_that_was_to_replace_a_network_goes_on_with_force_and_without(
-    net: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for again in ((), ("--force",)):
-        command = ("train", "pets", "--out", net, *QUICK, "--seed", len(again) + 1)
-        interrupted(monkeypatch, run, *command, "--force")
-        ran = run(*command, *again)
-        assert ran.code == 0
-        assert "going on after 3 of 3 epochs" in ran.out
-        assert fnn.load(net).about["settings"]["seed"] == len(again) + 1
-
-
-def test_the_checkpoint_of_another_run_is_kept_unless_force_is_given(
-    pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupted(monkeypatch, run, "train", pets, "--out", "pets.npz", *QUICK)
-    kept = Path("pets.checkpoint.npz").read_bytes()
-    other = ("train", pets, "--out", "pets.npz", *QUICK, "--batch-size", 16)
-    ran = run(*other)
-    assert ran.code == 2
-    assert ran.err.splitlines() == [
-        "functional-nn: error: pets.checkpoint.npz: this is the checkpoint of another run:",
-        "  optimizer.learning_rate.steps: 6 given, 12 in the file",
-        "  batch_size: 16 given, 8 in the file",
-        "give the options of that run to go on, --force to begin anew, or another --out",
-    ]
-    assert "going on" not in ran.out
-    assert Path("pets.checkpoint.npz").read_bytes() == kept
-    ran = run(*other, "--force")
-    assert ran.code == 0
-    assert "beginning anew: pets.checkpoint.npz cannot be gone on from" in ran.out
-    assert fnn.load("pets.npz").about["settings"]["batch_size"] == 16
-
-
-def test_new_pictures_are_another_run(pets: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ("train", pets, "--out", "pets.npz", *QUICK)
-    interrupted(monkeypatch, run, *command)
-    save_pictures(pets / "cat", 20, 60, seed=1)
-    ran = run(*command)
-    assert ran.code == 2
-    assert "data" in ran.err
-
-
-def test_a_damaged_checkpoint_is_told_and_force_begins_anew(pets: Path, run: Run) -> None:
-    Path("pets.checkpoint.npz").write_bytes(b"PK\3\4 no more")
-    command = ("train", pets, "--out", "pets.npz", *QUICK)
-    ran = run(*command)
-    assert ran.code == 2
-    assert "pets.checkpoint.npz: truncated" in ran.err
-    assert ran.err.splitlines()[-1] == "give --force to begin anew, or another --out"  # no options can repair it
-    assert run(*command, "--force").code == 0
-
-
 @pytest.mark.parametrize(
     ("out", "message"),
     [
@@ -217,20 +92,6 @@ def test_a_file_that_cannot_be_written_is_told_before_the_data_are_read(
     assert message in ran.err
 
 
-@pytest.mark.parametrize("out", ["kept.npz", "./kept.npz", "../{}/kept.npz"])
-def test_the_run_does_not_overwrite_its_own_data(out: str, pets: Path, run: Run) -> None:
-    out = out.format(Path.cwd().name)
-    assert run("train", pets, "--out", "a.npz", "--cache", "kept.npz", *QUICK).code == 0
-    before = Path("kept.npz").read_bytes()
-    for arguments in (("kept.npz",), (pets, "--cache", "kept.npz")):
-        ran = run("train", *arguments, "--out", out, "--force", *QUICK)
-        assert ran.code == 2
-        assert "is a file that this run writes: give another --out" in ran.err
-    assert Path("kept.npz").read_bytes() == before
-    assert run("train", "kept.npz", "--out", "b.npz", *QUICK).code == 0
-    assert_same_network(Path("a.npz"), Path("b.npz"))
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -238,6 +99,8 @@ def test_the_run_does_not_overwrite_its_own_data(out: str, pets: Path, run: Run)
         (("--model", "lenet5_1998"), "made for ten classes, the digits, and images of 32x32x1"),
         (("--model", "lenet5", "--size", "8"), "lenet5"),
         (("--shift", "8", "--size", "8"), "8 pixels would shift a 8x8 image out of sight"),
+        (("--batch-size", "100000"), "--batch-size 100000: there are 32 training images: give 32 at most"),
+        (("--cache", ""), "--cache: '': expected the name of a file or a folder"),
         (("--epochs", "0"), "--epochs: '0': expected a whole number from 1"),
         (("--learning-rate", "nan"), "--learning-rate: 'nan': expected a number above 0"),
         (("--weight-decay", "-1"), "--weight-decay: '-1': expected a number that is not negative"),
@@ -273,27 +136,3 @@ def test_missing_safetensors_is_told_before_training(pets: Path, run: Run, monke
     ran = run("train", pets, "--out", "pets.safetensors", *QUICK)
     assert ran.code == 2
     assert ".[safetensors]" in ran.err
-
-
-def test_validation_images_are_held_out_where_the_data_have_none(pets: Path, run: Run) -> None:
-    splits = fnn.data.load(pets, 8)
-    nothing = splits.train[0][:0], splits.train[1][:0]
-    bare = fnn.data.Splits(splits.train, nothing, nothing, splits.classes, "bare")
-    fnn.data.cached("bare.npz", "bare", lambda: bare)
-    ran = run("train", "bare.npz", "--out", "pets.npz", *QUICK)
-    assert ran.code == 0
-    assert "test: there are no test images" in ran.out
-    network = fnn.load("pets.npz")
-    assert network.about["history"][0]["val_loss"] > 0
-    assert network.about["test"] == {}
-    assert "There are no test images" in Path("pets.html").read_text()
-    assert run("evaluate", "pets.npz", "bare.npz").code == 2
-
-
-def test_digits_are_data(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("sklearn")
-    monkeypatch.chdir(tmp_path)
-    ran = run("train", "digits", "--out", "digits.npz", "--size", 16, "--epochs", 4, "--model", "perceptron")
-    assert ran.code == 0
-    assert fnn.load("digits.npz").about["settings"]["flip"] is False
-    assert fnn.load("digits.npz").about["test"]["accuracy"] > 0.6

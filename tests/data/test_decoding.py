@@ -186,7 +186,7 @@ def test_a_missing_image_and_a_directory_are_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", ["missing", "corrupt"])
 @pytest.mark.parametrize("distance", [1, FILES_A_TASK + 3])
-def test_of_several_bad_files_the_first_in_order_is_named(
+def test_several_bad_files_are_listed_in_their_order(
     first: str, distance: int, tmp_path: Path, save_image: SaveImage
 ) -> None:
     good = save_image(tmp_path / "good.png", np.zeros((4, 4, 3), np.uint8))
@@ -194,11 +194,12 @@ def test_of_several_bad_files_the_first_in_order_is_named(
     last = "corrupt" if first == "missing" else "missing"
     paths = [good] * 10 + [tmp_path / first] + [good] * (distance - 1) + [tmp_path / last] + [good] * 300
     for _ in range(5):
-        with pytest.raises(DataError, match=rf"^list:11: .*{first}"):
+        listed = rf"^2 of {len(paths)} images cannot be used:\n  list:11: .*{first}.*\n  list:{11 + distance}: .*{last}"
+        with pytest.raises(DataError, match=listed):
             read(*paths, size=4)
 
 
-def test_tasks_still_waiting_are_dropped_at_the_first_error(
+def test_tasks_still_waiting_are_dropped_where_very_many_files_are_bad(
     tmp_path: Path, save_image: SaveImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = save_image(tmp_path / "good.png", np.zeros((4, 4, 3), np.uint8))
@@ -209,8 +210,8 @@ def test_tasks_still_waiting_are_dropped_at_the_first_error(
         decode_some(*given)
 
     monkeypatch.setattr(decoding, "_decode_some", watched)
-    with pytest.raises(MissingFileError):
-        read(tmp_path / "gone.png", *[good] * (500 * FILES_A_TASK), size=4)
+    with pytest.raises(DataError, match=r"^at least 1\d\d of 32100 images cannot be used:(\n  .*){100}$"):
+        read(*[tmp_path / "gone.png"] * 100, *[good] * (500 * FILES_A_TASK), size=4)
     assert len(started) < 100
 
 
