@@ -73,6 +73,8 @@ def _repairs(network: Network, own: Sequence[Line], rows: Sequence[Summary]) -> 
         f"One repair at a time in the author's network, accuracy gained: {_effects(repairs, 'gain', 'helps', 'harms')}."
     )
     best, others = repairs[0], repairs[1:]
+    if not others:
+        return text
     of_best, right = _repaired(network, best, rows), row_of(rows, network, RIGHT)
     leads = [paired(of_best, _repaired(network, line, rows), len(others)) for line in others]
     ahead = all(lead.shows and lead.mean > 0 for lead in leads)
