@@ -8,6 +8,7 @@ from functional_nn.allocator import keep_freed_memory
 from functional_nn.anatomy import activations, summary, trace
 from functional_nn.compose import bind, branch, residual, serial, tie
 from functional_nn.layer import Layer
+from functional_nn.parallel import processes
 from functional_nn.result import FitResult
 from functional_nn.saving import load, save
 from functional_nn.trained import Trained
@@ -49,6 +50,7 @@ __all__ = [
     "models",
     "optim",
     "predict",
+    "processes",
     "residual",
     "save",
     "serial",

@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from functional_nn import content
 
-__all__ = ["Call", "Value", "constant", "constructor", "is_constant", "is_constructor", "named"]
+__all__ = ["Call", "Value", "constant", "constructor", "is_constant", "is_constructor", "named", "reduced"]
 
 Check = Callable[[str, str, Any], Any]
 P = ParamSpec("P")
@@ -60,7 +60,7 @@ class Value:
             return self.call.pickled()
         for name, field in self.__dict__.items():
             content.check_picklable(f"{self!r}: its {name}", field)
-        return _unpickled, (type(self), self.__dict__)
+        return reduced(self)
 
     def remembering(self, call: Call) -> Self:
         """Return a copy that is this call's; what another constructor made takes the name of this one."""
@@ -122,6 +122,10 @@ class Call:
         content.check_picklable(f"{self!r}: its constructor", self.constructor)
         for name, value in self.bound.arguments.items():
             content.check_picklable(f"{self!r}: its argument {name}", value)
+        return self.reduced()
+
+    def reduced(self) -> tuple[Any, ...]:
+        """Return what makes the value anew."""
         return _remade, (self.constructor, self.bound.args, self.bound.kwargs)
 
     def _shown(self) -> Iterator[str]:
@@ -149,6 +153,9 @@ class _Constant(Call):
 
     def pickled(self) -> tuple[Any, ...]:
         content.check_picklable(f"{self!r}", self.constructor)
+        return self.reduced()
+
+    def reduced(self) -> tuple[Any, ...]:
         return _public, (self.constructor.__module__, self.name)
 
 
@@ -249,6 +256,11 @@ def _constructor(function: Callable[P, V], checks: Mapping[str, Check]) -> Calla
 
     construct.__dict__["makes_values"] = True
     return construct
+
+
+def reduced(value: Value) -> tuple[Any, ...]:
+    """Return what makes the value anew in another process, without asking whether pickle finds its functions there."""
+    return (_unpickled, (type(value), value.__dict__)) if value.call is None else value.call.reduced()
 
 
 def _listed(signature: inspect.Signature) -> str:

@@ -16,6 +16,7 @@ LEVELS = [
     ("arguments", "nodes"),
     ("keys", "content", "errors", "extras", "tree", "blas", "allocator", "dtypes", "files", "npz", "record"),
     ("value", "layer_checks"),
+    ("parallel",),
     ("layer", "optim"),
     ("loss", "initializers", "result"),
     ("layers", "losses"),
@@ -84,6 +85,7 @@ def test_the_version_is_that_of_the_installed_package():
 
 def test_importing_the_package_loads_nothing_that_only_some_users_need():
     heavy = {"hypothesis", "matplotlib", "sklearn", "PIL", "safetensors", "tqdm", "torch", "jax", "onnx"}
+    heavy |= {"cloudpickle", "mpi4py"}
     heavy |= {"functional_nn.testing", "functional_nn.interop"}
     text = f"import sys, functional_nn; print(sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, text=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from functional_nn import keys
 from functional_nn.arguments import ARRAYS, count, not_an_array
 
-__all__ = ["batches", "one_hot"]
+__all__ = ["batches", "one_hot", "shuffled"]
 
 
 def batches(
@@ -30,9 +30,22 @@ def batches(
     (array([0., 1.]), array([0, 1]))
     """
     _check_batches(x, y, batch_size, drop_last)
-    order = None if key is None else keys.generator(key).permutation(len(x))
     stop = len(x) - len(x) % batch_size if drop_last else len(x)
-    return _walk(x, y, order, range(0, stop, batch_size), batch_size)
+    if key is None:
+        starts = range(0, stop, batch_size)
+        return ((x[start : start + batch_size], y[start : start + batch_size]) for start in starts)
+    return ((x[chosen], y[chosen]) for chosen in shuffled(len(x), batch_size, key)[: -(-stop // batch_size)])
+
+
+def shuffled(n: int, batch_size: int, key: keys.Key) -> list[np.ndarray]:
+    """Return the indices of each batch of n examples, in an order drawn from the key.
+
+    >>> from functional_nn.data.batching import shuffled
+    >>> [len(chosen) for chosen in shuffled(5, batch_size=2, key=0)]
+    [2, 2, 1]
+    """
+    order = keys.generator(key).permutation(n)
+    return [order[start : start + batch_size] for start in range(0, n, batch_size)]
 
 
 def one_hot(labels: np.ndarray, classes: int, dtype: npt.DTypeLike = np.float32) -> np.ndarray:
@@ -76,14 +89,3 @@ def _check_batches(x: np.ndarray, y: np.ndarray, batch_size: int, drop_last: boo
         raise ValueError(
             f"batches: {len(x)} examples make no batch of {batch_size} with drop_last=True: choose smaller batches"
         )
-
-
-def _walk(
-    x: np.ndarray, y: np.ndarray, order: np.ndarray | None, starts: range, batch_size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for start in starts:
-        chosen = slice(start, start + batch_size)
-        if order is None:
-            yield x[chosen], y[chosen]
-        else:
-            yield x[order[chosen]], y[order[chosen]]

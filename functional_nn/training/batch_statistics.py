@@ -13,10 +13,11 @@ from functional_nn.arguments import count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
+from functional_nn.parallel import Comm, Ranks, check_comm, own_share, together
 from functional_nn.training.evaluation import as_transform, check_batch
 from functional_nn.training.grad import BatchTransform
 
-__all__ = ["needs_statistics", "statistics"]
+__all__ = ["needs_statistics", "statistics", "with_statistics"]
 
 
 class Moments(NamedTuple):
@@ -36,14 +37,15 @@ def statistics(
     batch_size: int = 128,
     transform: BatchTransform | None = None,
     chunk: int | None = None,
+    comm: Comm = None,
 ) -> Params:
     """Return params with each batch norm's `mean` and `var` over the training data x (n, ...), in a new tree.
 
     The data pass in batches of `batch_size`, each normalized by its own statistics as in training; where training cuts
     its batches into chunks of `chunk`, so does this. mean = E[batch means], var = E[batch variances] m / (m - 1), m the
     vectors that a batch's variance is over, both weighed by m. `transform(x, None)` prepares a batch, as for
-    `evaluate`. A model that needs no statistics gets its own params back. Raises `ValueError` for an empty x or a
-    batch_size below 2 of vectors, whose variance is unknown.
+    `evaluate`; `comm`, as for `data_parallel`, shares the batches out. A model that needs no statistics gets its own
+    params back. Raises `ValueError` for an empty x or a batch_size below 2 of vectors, whose variance is unknown.
 
     >>> model = fnn.serial(n=layers.batch_norm(), f=layers.dense(1))
     >>> params = model.init(np.random.default_rng(0), (2,))
@@ -61,6 +63,14 @@ def statistics(
     prepare = as_transform("statistics", transform)
     if not needs_statistics(model):
         return params
+    with together(check_comm("statistics", comm), _statistics_beside, model, params, x, step, prepare) as ranks:
+        return with_statistics(model, params, x, step, prepare, ranks)
+
+
+def with_statistics(
+    model: Layer, params: Params, x: np.ndarray, step: int, prepare: BatchTransform, ranks: Ranks
+) -> Params:
+    """Return params with the statistics of x, in batches of `step`, on every rank: each passes its part of them."""
     moments: dict[Path, list[Moments]] = {}
 
     def noting(path: Path, leaf: Layer) -> Layer:
@@ -71,13 +81,24 @@ def statistics(
         return _noting(leaf, moments.setdefault(path, []))
 
     model = replace_leaves(model, noting)
+
+    def noted() -> dict[Path, list[Moments]]:
+        for i in own_share(-(-len(x) // step), ranks):
+            model.apply(params, prepare(x[i * step : (i + 1) * step], None))
+        return moments
+
     with one_blas_thread():
-        for start in range(0, len(x), step):
-            batch = x[start : start + step]
-            model.apply(params, prepare(batch, None))
-    for path, batches in moments.items():
+        everyones = ranks.agreed(noted)
+    for path in moments:
+        batches = [batch for theirs in everyones for batch in theirs[path]]
         params = _changed(params, path, partial(_with, more=_population(batches)))
     return params
+
+
+def _statistics_beside(
+    ranks: Ranks, model: Layer, params: Params, x: np.ndarray, step: int, prepare: BatchTransform
+) -> None:
+    with_statistics(model, params, x, step, prepare, ranks)
 
 
 def needs_statistics(model: Layer) -> bool:

@@ -37,6 +37,7 @@ class Callback(Value):
 
     function: Callable[[FitResult], bool | None]
     rehearse: Callable[[], None] = lambda: None  # raises before training what the function would raise after an epoch
+    elsewhere: Callable[[FitResult], bool | None] | None = None  # what other ranks than the first call; None: the same
 
     def __call__(self, result: FitResult) -> bool | None:
         """Look at the result so far; return True to end training."""
@@ -103,7 +104,7 @@ def csv_log(path: str | os.PathLike[str]) -> Callback:
         with replaced(os.fspath(path)) as stream:
             stream.write(text.getvalue().encode())
 
-    return Callback(write, lambda: _rehearse(os.fspath(path)))
+    return Callback(write, lambda: _rehearse(os.fspath(path)), elsewhere=lambda result: None)
 
 
 def _rehearse(path: str) -> None:
@@ -138,6 +139,14 @@ class KeepBest(Value):
 
     def __call__(self, result: FitResult) -> None:
         """Keep the result if its last epoch is better than the one kept."""
+        if self._improved(result) and self.path is not None:
+            save(self.path, result)
+
+    def elsewhere(self, result: FitResult) -> None:
+        """Do the same without writing the file, which the first rank does."""
+        self._improved(result)
+
+    def _improved(self, result: FitResult) -> bool:
         figures = _figures("keep_best", result, self.monitor)
         if len(figures) == 1:  # a new run
             self._kept.clear()
@@ -146,10 +155,9 @@ class KeepBest(Value):
         if self._kept:
             best = _figures("keep_best", self.result, self.monitor)[-1]
             if _best([best, figures[-1]], self.monitor) == 0:
-                return
-        if self.path is not None:
-            save(self.path, result)
+                return False
         self._kept[:] = [result]
+        return True
 
 
 @constructor(monitor=_monitor, path=optional(_file))

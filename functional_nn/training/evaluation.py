@@ -13,11 +13,11 @@ from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss, check_loss
+from functional_nn.parallel import Comm, Ranks, check_comm, in_order, own_share, together
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
-from functional_nn.training.parallel import in_order
 
-__all__ = ["as_transform", "check_batch", "count_hits", "evaluate", "predict"]
+__all__ = ["as_transform", "check_batch", "count_hits", "evaluate", "predict", "predicted", "scored"]
 
 PREDICTED_AT_ONCE = 1024
 
@@ -29,10 +29,12 @@ def predict(
     *,
     transform: BatchTransform | None = None,
     workers: int | None = None,
+    comm: Comm = None,
 ) -> np.ndarray:
     """Return the model's outputs (n, ...) for x (n, ...), computed chunk by chunk on `workers` threads.
 
-    `transform(x, None)` makes a chunk's input. Raises `TypeError` for an x that is no array.
+    `transform(x, None)` makes a chunk's input. `comm`, as for `data_parallel`, shares the chunks out: every rank gets
+    all outputs. Raises `TypeError` for an x that is no array.
 
     >>> params = {"w": np.array([[2.0]]), "b": np.array([0.5])}
     >>> fnn.predict(layers.dense(1), params, np.array([[1.0], [3.0]]))
@@ -42,8 +44,9 @@ def predict(
     check_layer("predict: model", model)
     check_batch("predict", "x", x)
     workers = optional(count)("predict", "workers", workers)
-    with one_blas_thread():
-        return _predicted(model, params, x, as_transform("predict", transform), workers)
+    prepare = as_transform("predict", transform)
+    with together(check_comm("predict", comm), _predicted_beside, model, params, x, prepare, workers) as ranks:
+        return predicted(model, params, x, prepare, workers, ranks)
 
 
 def evaluate(
@@ -55,10 +58,12 @@ def evaluate(
     loss: Loss,
     transform: BatchTransform | None = None,
     workers: int | None = None,
+    comm: Comm = None,
 ) -> dict[str, float]:
     """Return {"loss": the mean over all examples, "accuracy": the share of right ones, or nan}.
 
-    Raises `TypeError` for what is no array or no loss, `ValueError` for lengths that differ.
+    The other arguments are those of `predict`. Raises `TypeError` for what is no array or no loss, `ValueError` for
+    lengths that differ.
 
     >>> params = {"w": np.array([[1.0, -1.0]]), "b": np.zeros(2)}
     >>> x, labels = np.array([[50.0], [-50.0], [-50.0], [-50.0]]), np.array([0, 1, 1, 0])
@@ -68,8 +73,13 @@ def evaluate(
     check_loss("evaluate", loss)
     if len(check_batch("evaluate", "x", x)) != len(check_batch("evaluate", "targets", targets)):
         raise ValueError(f"evaluate: {len(x)} inputs and {len(targets)} targets, expected as many")
-    outputs = predict(model, params, x, transform=transform, workers=workers)
-    return {"loss": loss.apply(outputs, targets), "accuracy": count_hits(loss, outputs, targets) / len(x)}
+    outputs = predict(model, params, x, transform=transform, workers=workers, comm=check_comm("evaluate", comm))
+    return scored(loss, outputs, targets)
+
+
+def scored(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """Return what `evaluate` returns of these outputs."""
+    return {"loss": loss.apply(outputs, targets), "accuracy": count_hits(loss, outputs, targets) / len(outputs)}
 
 
 def count_hits(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> float:
@@ -96,16 +106,43 @@ def as_it_is(x: np.ndarray, key: keys.Key | None) -> np.ndarray:
     return x
 
 
-def _predicted(model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None) -> np.ndarray:
-    input_shape = check_batch("predict", "what transform returns", prepare(x[:1], None)).shape[1:]
-    chunk = min(chunk_size(model, params, len(x), input_shape, MOST_PREDICTED), PREDICTED_AT_ONCE)
-    if len(x) <= chunk:
-        return model.apply(params, prepare(x, None))
-    pieces: list[np.ndarray] = []
+def predicted(
+    model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None, ranks: Ranks
+) -> np.ndarray:
+    """Return the outputs for all of x on every rank, each of which computes the chunks of its part."""
+    with one_blas_thread():
+        if ranks.size == 1:
+            chunk = _chunk(model, params, x, prepare)
+            if len(x) <= chunk:
+                return model.apply(params, prepare(x, None))
+        pieces = [
+            piece
+            for theirs in ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
+            for piece in theirs
+        ]
+    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+
+
+def _own_pieces(
+    model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None, ranks: Ranks
+) -> list[np.ndarray]:
+    chunk = _chunk(model, params, x, prepare)
+    own, pieces = own_share(max(1, -(-len(x) // chunk)), ranks), []
     in_order(
-        lambda i: model.apply(params, prepare(x[i * chunk : (i + 1) * chunk], None)),
-        -(-len(x) // chunk),
-        workers,
+        lambda i: model.apply(params, prepare(x[own[i] * chunk : (own[i] + 1) * chunk], None)),
+        len(own),
+        workers or ranks.threads,
         lambda _, piece: pieces.append(piece),
     )
-    return np.concatenate(pieces)
+    return pieces
+
+
+def _chunk(model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform) -> int:
+    input_shape = check_batch("predict", "what transform returns", prepare(x[:1], None)).shape[1:]
+    return min(chunk_size(model, params, len(x), input_shape, MOST_PREDICTED), PREDICTED_AT_ONCE)
+
+
+def _predicted_beside(
+    ranks: Ranks, model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None
+) -> None:
+    predicted(model, params, x, prepare, workers, ranks)

@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from functional_nn import keys, tree
 from functional_nn.blas import one_blas_thread
-from functional_nn.data.batching import batches
+from functional_nn.data.batching import shuffled
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss
 from functional_nn.optim import Transform, apply_updates
+from functional_nn.parallel import ALONE, Comm, Processes, Ranks, alike, check_comm, together
 from functional_nn.result import FitResult
-from functional_nn.training.batch_statistics import statistics
-from functional_nn.training.checkpoint import begun, rehearse
-from functional_nn.training.checks import as_callbacks, check_fit, check_run, describe_divergence
-from functional_nn.training.evaluation import as_transform, count_hits, evaluate
-from functional_nn.training.grad import BatchTransform, GradFunction, ValueAndGrad, data_parallel
+from functional_nn.training.batch_statistics import needs_statistics, with_statistics
+from functional_nn.training.checkpoint import Checkpoint
+from functional_nn.training.checks import as_callbacks, describe_divergence
+from functional_nn.training.evaluation import as_transform, predicted, scored
+from functional_nn.training.grad import BatchTransform, ValueAndGrad
+from functional_nn.training.parallel_grad import Batch, DataParallel, in_row_major_order
 from functional_nn.training.progress import Progress, progress_of
 from functional_nn.training.run import Data, Run
+from functional_nn.training.start import Start, agreed_seconds, began
 
 __all__ = ["DivergenceError", "Interrupted", "fit"]
 
@@ -99,10 +102,11 @@ def fit(
     callback: OneOrMoreCallbacks = None,
     resume: FitResult | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    comm: Comm = None,
 ) -> FitResult:
     """Train for `epochs` passes over `data = (x, targets)`, in batches drawn anew from `seed` for each epoch.
 
-    The result follows from the arguments alone, bit for bit, whatever `workers` is (None: all cores).
+    The result follows from the arguments alone, bit for bit, whatever `workers` is (None: all cores) and `comm`.
     `transform(x, key)` makes each batch's input, so that images may stay uint8; validation calls it with key=None.
     `history` has a dict an epoch: "epoch" (from 1), "loss" and "accuracy" (means over the epoch's own training
     passes), "val_loss" and "val_accuracy" (None without `validation`), "seconds" (of training, without validation).
@@ -121,6 +125,11 @@ def fit(
     `epochs` epochs or more, its result comes back at once. Functions of your own count by their names. A
     `DivergenceError` leaves the last whole epoch in the file.
 
+    `comm` is what `with fnn.processes(n) as comm` gives, or an mpi4py communicator: its ranks share out the chunks of
+    each batch and of the validation, `workers` are those of each rank, and each gets the result. The ranks of MPI all
+    call `fit` with the same arguments. Each reads the images of its own chunks, so the data may be a memory map. The
+    first alone shows progress and writes files. Callbacks run on all, and one that returns True ends training for all.
+
     Raises `DivergenceError` where the loss or a parameter is no longer finite, or the loss is 1e10 times the first one,
     and `Interrupted`, a `KeyboardInterrupt`, on Ctrl-C; both have the `.result` of what was learned before. Before any
     training, raises `ValueError` or `TypeError` for what does not fit the model and the loss, `ValueError`, which lists
@@ -137,28 +146,50 @@ def fit(
     >>> result.params["w"].round(2), result.params["b"].round(2)
     (array([[2.]], dtype=float32), array([1.], dtype=float32))
     """
-    transform, callbacks = as_transform("fit", transform), as_callbacks(callback)
-    run = Run(model, data, validation, loss, optimizer, batch_size, transform, workers, chunk, seed)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a DivergenceError
-        check_run(run, epochs)
-        result, kept = begun(checkpoint, run, params, resume)
-        check_fit(run, result.params)
-        done, steps = len(result.history), -(-len(data[0]) // batch_size)
-        if done < epochs:
-            rehearse(result, kept, callbacks)
-        with progress_of(epochs, steps, done=done, shown=progress) as shown:
-            try:
-                # a run may have been killed after an epoch was kept and before its callbacks ended
-                ended = kept is not None and kept.goes_on and _ends(callbacks, result)
-                while not ended and len(result.history) < epochs:
-                    result = _validated(run, _epoch(run, result, shown), good=result)
-                    shown.epoch(result.history[-1])
-                    if kept is not None:
-                        kept.write(result)
-                    ended = _ends(callbacks, result)
-            except KeyboardInterrupt:
-                raise Interrupted(result, checkpoint) from None
+    run = Run(
+        model, data, validation, loss, optimizer, batch_size, as_transform("fit", transform), workers, chunk, seed
+    )
+    start = partial(began, run, epochs, params, resume, checkpoint, as_callbacks(callback))
+    if isinstance(check_comm("fit", comm), Processes):
+        whole = start(ALONE)
+        with comm.beside(_follow, run, epochs, whole.result, whole.goes_on) as ranks:
+            return _trained(run, epochs, whole, ranks, shown=progress)
+    with together(comm, _follow) as ranks:
+        return _trained(run, epochs, start(ranks), ranks, shown=progress)
+
+
+def _follow(ranks: Ranks, run: Run, epochs: int, result: FitResult, goes_on: bool) -> None:
+    """Train beside the process that called `fit`, which alone has callbacks, a checkpoint and progress to show."""
+    _trained(run, epochs, Start(result, goes_on), ranks, shown=False)
+
+
+def _trained(run: Run, epochs: int, start: Start, ranks: Ranks, *, shown: bool) -> FitResult:
+    result, done, steps = start.result, len(start.result.history), -(-len(run.data[0]) // run.batch_size)
+    with (
+        np.errstate(over="ignore", invalid="ignore"),  # what overflows ends in a DivergenceError
+        progress_of(epochs, steps, done=done, shown=shown and ranks.rank == 0) as progress,
+    ):
+        try:
+            # a run may have been killed after an epoch was kept and before its callbacks ended
+            ended = start.goes_on and _ended(start.callbacks, result, ranks)
+            while not ended and len(result.history) < epochs:
+                result = _validated(run, _epoch(run, result, progress, ranks), good=result, ranks=ranks)
+                progress.epoch(result.history[-1])
+                ended = _ended(start.callbacks, result, ranks, start.kept)
+        except KeyboardInterrupt:
+            raise Interrupted(result, start.kept and start.kept.path) from None
     return result
+
+
+def _ended(callbacks: Sequence[AnyCallback], result: FitResult, ranks: Ranks, kept: Checkpoint | None = None) -> bool:
+    """Keep the result and call all callbacks, in order; return whether one ends training, on whatever rank."""
+
+    def here() -> bool:
+        if kept is not None:
+            kept.write(result)
+        return _ends(callbacks, result)
+
+    return any(ranks.agreed(here))
 
 
 def _ends(callbacks: Sequence[AnyCallback], result: FitResult) -> bool:
@@ -171,56 +202,44 @@ def _ends(callbacks: Sequence[AnyCallback], result: FitResult) -> bool:
         raise
 
 
-def _epoch(run: Run, start: FitResult, shown: Progress) -> FitResult:
+def _epoch(run: Run, start: FitResult, progress: Progress, ranks: Ranks) -> FitResult:
     """Run one epoch; return its result, with a new record at the end of the history."""
-    epoch, began = len(start.history) + 1, time.perf_counter()
+    epoch, begin = len(start.history) + 1, time.perf_counter()
     key = keys.fold(run.seed, epoch)
-    step = data_parallel(
-        ValueAndGrad(run.model, run.loss, outputs=True, transform=run.transform), run.workers, run.chunk
-    )
+    grad_fn = ValueAndGrad(run.model, run.loss, outputs=True, transform=run.transform)
+    step = DataParallel(grad_fn, run.workers, run.chunk)
     with one_blas_thread():
-        result, totals = _steps(run, step, start, key, epoch, shown)
-    record = {
-        "epoch": epoch,
-        **totals,
-        "val_loss": None,
-        "val_accuracy": None,
-        "seconds": time.perf_counter() - began,
-    }
-    params, state = tree.map(_in_row_major_order, (result.params, result.state))
+        result, totals = _steps(run, step, start, key, epoch, progress, ranks)
+    seconds = agreed_seconds(ranks, time.perf_counter() - begin, result)
+    record = {"epoch": epoch, **totals, "val_loss": None, "val_accuracy": None, "seconds": seconds}
+    params, state = tree.map(in_row_major_order, (result.params, result.state))
     return FitResult(params, state, [*start.history, record])
 
 
-def _in_row_major_order(leaf: Any) -> Any:
-    """Return an array as a file gives it back: the order in memory may change the last bits of a product."""
-    return np.asarray(leaf, order="C") if isinstance(leaf, np.ndarray) else leaf
-
-
 def _steps(
-    run: Run, step: GradFunction, start: FitResult, key: keys.Key, epoch: int, shown: Progress
+    run: Run, step: DataParallel, start: FitResult, key: keys.Key, epoch: int, progress: Progress, ranks: Ranks
 ) -> tuple[FitResult, dict[str, float]]:
     """Take the steps of an epoch; return the parameters and the state after them, and the epoch's loss and accuracy."""
     result = good = start  # good: the last parameters that gave a finite loss
     expected = max(1.0, abs(start.history[0]["loss"])) if start.history else 0.0
     seen, weight, total, hits = 0, 0.0, 0.0, 0.0
-    for i, (x, targets) in enumerate(batches(*run.data, run.batch_size, key)):
-        (value, outputs), grads = step(result.params, x, targets, key=keys.fold(key, i))
-        expected = expected or max(1.0, abs(value))
-        if not abs(value) < EXPLODED * expected:  # not finite, too
-            raise _diverged(f"epoch {epoch}, step {i + 1}: the loss is {value}", result, grads, good, run)
+    for i, chosen in enumerate(shuffled(len(run.data[0]), run.batch_size, key)):
+        mean = step.mean(result.params, Batch(*run.data, chosen), keys.fold(key, i), ranks)
+        expected = expected or max(1.0, abs(mean.value))
+        if not abs(mean.value) < EXPLODED * expected:  # not finite, too
+            raise _diverged(f"epoch {epoch}, step {i + 1}: the loss is {mean.value}", result, mean.grads, good, run)
         good = result
-        updates, state = run.optimizer.update(grads, result.state, result.params)
+        updates, state = run.optimizer.update(mean.grads, result.state, result.params)
         result = FitResult(apply_updates(result.params, updates), state, start.history)
-        batch_weight = run.loss.weight(targets)
-        seen, weight, total = seen + len(x), weight + batch_weight, total + batch_weight * value
-        hits += count_hits(run.loss, outputs, targets)
-        shown.step(total / weight, hits / seen)
+        seen, weight, total = seen + len(chosen), weight + mean.weight, total + mean.weight * mean.value
+        hits += mean.hits
+        progress.step(total / weight, hits / seen)
     if not _is_finite(result.params):
-        raise _diverged(f"epoch {epoch}, after its last step", result, grads, good, run)
+        raise _diverged(f"epoch {epoch}, after its last step", result, mean.grads, good, run)
     return result, {"loss": total / weight, "accuracy": hits / seen}
 
 
-def _validated(run: Run, result: FitResult, good: FitResult) -> FitResult:
+def _validated(run: Run, result: FitResult, good: FitResult, ranks: Ranks) -> FitResult:
     """Return the result with the validation's figures in the last record.
 
     The epoch's last step has no loss after it: where it exploded, the validation's loss shows it. `good` is the result
@@ -229,22 +248,21 @@ def _validated(run: Run, result: FitResult, good: FitResult) -> FitResult:
     if run.validation is None:
         return result
     *before, record = result.history
-    known = statistics(
-        run.model, result.params, run.data[0], batch_size=run.batch_size, transform=run.transform, chunk=run.chunk
-    )
-    scores = evaluate(run.model, known, *run.validation, loss=run.loss, transform=run.transform, workers=run.workers)
+    x, targets = run.validation
+    params = result.params
+    if needs_statistics(run.model):
+        step = min(run.batch_size, run.chunk or run.batch_size)
+        params = with_statistics(run.model, params, run.data[0], step, run.transform, ranks)
+    scores = scored(run.loss, predicted(run.model, params, x, run.transform, run.workers, ranks), targets)
     if not scores["loss"] < EXPLODED * max(1.0, abs(result.history[0]["loss"])):
-        raise DivergenceError(
-            f"epoch {record['epoch']}, after its last step: the validation loss is {scores['loss']}; "
-            "try a smaller learning rate",
-            good,
-        )
+        what = f"epoch {record['epoch']}, after its last step: the validation loss is {scores['loss']}"
+        raise alike(DivergenceError(f"{what}; try a smaller learning rate", good))
     return result._replace(history=[*before, record | {f"val_{name}": score for name, score in scores.items()}])
 
 
-def _diverged(where: str, result: FitResult, grads: Params, good: FitResult, run: Run) -> DivergenceError:
+def _diverged(where: str, result: FitResult, grads: Params, good: FitResult, run: Run) -> Exception:
     message = describe_divergence(where, result.params, grads, run.data, run.transform)
-    return DivergenceError(message, good)
+    return alike(DivergenceError(message, good))
 
 
 def _is_finite(params: Params) -> bool:

@@ -10,7 +10,7 @@ import time
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from functional_nn.training.parallel import in_order
+from functional_nn.parallel.threads import in_order
 from tests.refusals import refused
 
 

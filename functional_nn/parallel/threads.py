@@ -40,6 +40,11 @@ def in_order(
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}, expected at least 1, or None for all cores")
     threads = min(workers or available_cores(), count)
+    if threads <= 1:
+        with one_blas_thread():
+            for i in range(count):
+                take(i, task(i))
+        return
     remaining = iter(range(count))  # shared: each number goes to one thread
     done: dict[int, Result] = {}
     order, lock = iter(range(count)), threading.Lock()

@@ -1,0 +1,69 @@
+"""A tree of arrays as a few vectors: one addition adds all of them, and one message sends them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from functional_nn import tree
+from functional_nn.nodes import Tree
+from functional_nn.parallel.ranks import Layout
+
+__all__ = ["Flat"]
+
+ALIGNMENT = 64  # bytes: of a cache line, and of the widest registers
+
+
+class Flat:
+    """Where the arrays of a tree lie in vectors, one for each dtype.
+
+    >>> from functional_nn.parallel.flat import Flat
+    >>> flat = Flat({"w": np.ones((2, 3)), "b": np.zeros(3)})
+    >>> vectors = flat.pack({"w": np.ones((2, 3)), "b": np.full(3, 2.0)})
+    >>> flat.placed([2 * vector for vector in vectors])["b"]
+    array([4., 4., 4.])
+    """
+
+    def __init__(self, like: Tree) -> None:
+        ends: dict[np.dtype[Any], int] = {}
+        places = []
+        for leaf in tree.leaves(like):
+            step, start = max(1, ALIGNMENT // leaf.dtype.itemsize), ends.get(leaf.dtype, 0)
+            size = math.prod(leaf.shape)
+            ends[leaf.dtype] = start + -(-size // step) * step
+            places.append((list(ends).index(leaf.dtype), start, start + size, leaf.shape))
+        self.layout: Layout = [((size,), dtype, None) for dtype, size in ends.items()]
+        self._places = places
+        self._like = tree.map(lambda leaf: np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape), like)
+
+    def fits(self, arrays: Tree) -> bool:
+        """Return whether the tree has these dtypes and shapes."""
+        try:
+            tree.map_arrays(lambda leaf, _: leaf, self._like, arrays)
+        except TypeError:
+            return False
+        return True
+
+    def pack(self, arrays: Tree) -> list[np.ndarray]:
+        """Return new vectors that hold the arrays. Raises `TypeError` for another tree, shape or dtype."""
+        vectors, places = [np.zeros(shape, dtype) for shape, dtype, _ in self.layout], iter(self._places)
+
+        def put(_: np.ndarray, leaf: np.ndarray) -> np.ndarray:
+            vector, start, stop, shape = next(places)
+            vectors[vector][start:stop].reshape(shape)[...] = leaf
+            return leaf
+
+        tree.map_arrays(put, self._like, arrays)
+        return vectors
+
+    def placed(self, vectors: list[np.ndarray]) -> Tree:
+        """Return the tree whose arrays are parts of the vectors."""
+        places = iter(self._places)
+
+        def part(_: Any) -> np.ndarray:
+            vector, start, stop, shape = next(places)
+            return vectors[vector][start:stop].reshape(shape)
+
+        return tree.map(part, self._like)

@@ -1,0 +1,42 @@
+"""What a process does that `processes` starts: it runs the tasks that the first one sends, until that one ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+
+from functional_nn.parallel.pipe import ClosedError, Pipe
+from functional_nn.parallel.process_ranks import ProcessRanks, Report
+from functional_nn.parallel.ranks import sendable
+
+__all__ = ["serve"]
+
+
+def serve(rank: int, size: int, threads: int, spin_seconds: float, ends: Mapping[int, int]) -> None:
+    """Run tasks; `ends` are the descriptors of the sockets to other ranks."""
+    threading.Thread(target=_end_with_standard_input, daemon=True).start()
+    pipes = {other: Pipe(socket.socket(fileno=end), spin_seconds) for other, end in ends.items()}
+    ranks = ProcessRanks(rank, size, threads, pipes)
+    try:
+        while True:
+            function, arguments = pipes[0].receive()
+            function(ranks, *arguments)
+            pipes[0].send(None)
+    except ClosedError:  # another process has ended: the first one finds out why
+        os._exit(0)
+    except BaseException as error:
+        sys.stdout.flush()
+        cause = sendable(error) if isinstance(error, Exception) else None
+        pipes[0].send_failure(Report(rank, cause, traceback.format_exc()))
+        os._exit(1)
+
+
+def _end_with_standard_input() -> None:
+    """End this process at once when the first one, which holds the other end, has ended in whatever way."""
+    while os.read(0, 1):
+        pass
+    os._exit(0)

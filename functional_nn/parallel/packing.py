@@ -1,0 +1,160 @@
+"""Values as bytes for another process, and arrays in memory that both map.
+
+The order of an array's axes in memory is kept: products and sums are rounded in the same order there as here.
+
+Shared memory is a file without a name, whose descriptor the other process gets: it ends with the processes that hold
+it, so that nothing is left behind, however they end.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import mmap
+import os
+import pickle
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from functional_nn.parallel.ranks import Layout, axes_of, layout_of
+from functional_nn.value import Value, reduced
+
+__all__ = ["Memory", "Packed", "packed", "packed_task", "unpacked"]
+
+ALIGNMENT = 64  # bytes, of a cache line
+LEAST_SHARED = 1 << 16  # bytes of an array from which a mapping costs less than sending it
+SHARED_FOLDER = Path("/dev/shm")
+
+
+class Memory:
+    """Arrays of one layout in memory that other processes map by its descriptor."""
+
+    def __init__(self, layout: Layout, descriptor: int | None = None, *, copies: int = 1) -> None:
+        """Map the descriptor's memory read-only, or make new one; `copies` times the arrays of the layout."""
+        self.layout = layout
+        offsets, size = [], 0
+        for shape, dtype, _ in layout * copies:
+            offsets.append(size)
+            size += (1 + math.prod(shape) * dtype.itemsize // ALIGNMENT) * ALIGNMENT
+        self.descriptor = _nameless_file(size) if descriptor is None else descriptor
+        access = mmap.ACCESS_WRITE if descriptor is None else mmap.ACCESS_READ
+        mapping = mmap.mmap(self.descriptor, size, access=access)
+        arrays = [_array(*entry, mapping, offset) for entry, offset in zip(layout * copies, offsets, strict=True)]
+        self.copies = [arrays[i * len(layout) : (i + 1) * len(layout)] for i in range(copies)]
+
+    def close(self) -> None:
+        """Close the descriptor; the arrays stay."""
+        os.close(self.descriptor)
+
+
+def _array(
+    shape: tuple[int, ...], dtype: np.dtype[Any], axes: tuple[int, ...] | None, memory: mmap.mmap, offset: int
+) -> np.ndarray:
+    if axes is None:
+        return np.ndarray(shape, dtype, memory, offset)
+    return np.ndarray([shape[axis] for axis in axes], dtype, memory, offset).transpose(np.argsort(axes))
+
+
+def _nameless_file(size: int) -> int:
+    """Return the descriptor of a file of so many bytes that has no name. Raises `OSError` where there is no room."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("functional_nn")
+    else:
+        folder = SHARED_FOLDER if SHARED_FOLDER.is_dir() else None
+        with tempfile.TemporaryFile(dir=folder) as file:
+            descriptor = os.dup(file.fileno())
+    try:
+        os.ftruncate(descriptor, size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, size)  # else a full disk would kill the process that writes
+    except OSError as error:
+        os.close(descriptor)
+        raise OSError(error.errno, f"{size:,} bytes of shared memory are not to be had: {error.strerror}") from error
+    return descriptor
+
+
+class Packed(NamedTuple):
+    """A value as bytes, and its large arrays in shared memory."""
+
+    head: bytes
+    layout: Layout
+    memory: Memory | None
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:
+        return _reduced_array(obj)
+
+
+def packed(value: Any, pickler: Callable[..., Any] = _Pickler, least_shared: float = LEAST_SHARED) -> Packed:
+    """Pack a value, its arrays from `least_shared` bytes on apart. The sender closes the memory when it has sent it."""
+    large: list[np.ndarray] = []
+
+    def stays(buffer: pickle.PickleBuffer) -> bool:
+        entries = np.frombuffer(buffer.raw(), np.uint8)
+        if entries.size < least_shared:
+            return True
+        large.append(entries)
+        return False
+
+    stream = io.BytesIO()
+    pickler(stream, protocol=5, buffer_callback=stays).dump(value)
+    layout = layout_of(large)
+    memory = Memory(layout) if large else None
+    for target, source in zip(memory.copies[0] if memory else (), large, strict=True):
+        target[...] = source
+    return Packed(stream.getvalue(), layout, memory)
+
+
+def packed_task(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Packed:
+    """Pack a function and its arguments: functions by value where no other process can import them.
+
+    So layers of a script or a notebook go along. A memory map goes as the name of its file.
+    """
+    from cloudpickle import CloudPickler
+
+    class Pickler(CloudPickler):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, Value):
+                return reduced(obj)
+            known = _reduced_array(obj)
+            return super().reducer_override(obj) if known is NotImplemented else known
+
+    return packed((function, arguments), Pickler)
+
+
+def unpacked(head: bytes, layout: Layout, descriptors: list[int]) -> Any:
+    """Return a packed value; nobody can write to its large arrays."""
+    if not layout:
+        return pickle.loads(head)
+    memory = Memory(layout, descriptors[0])
+    memory.close()
+    return pickle.loads(head, buffers=memory.copies[0])
+
+
+def _reduced_array(obj: Any) -> Any:
+    """Return how to pickle a map of a file, or an array in another order than pickle keeps; else NotImplemented."""
+    if type(obj) is np.memmap:
+        return _reduced_map(obj)
+    if type(obj) is not np.ndarray or obj.flags.forc or obj.dtype.hasobject:
+        return NotImplemented
+    axes = axes_of(obj)
+    return _transposed, (np.ascontiguousarray(obj.transpose(axes)), tuple(np.argsort(axes).tolist()))
+
+
+def _transposed(array: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return array.transpose(axes)
+
+
+def _reduced_map(array: np.memmap[Any, Any]) -> Any:
+    base: Any = array
+    while type(base.base) is np.memmap:
+        base = base.base
+    if array.filename is None or base.filename is None or not array.flags.c_contiguous:
+        return _transposed, (np.array(array, subok=False), tuple(range(array.ndim)))
+    offset = base.offset + array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return np.memmap, (os.fspath(array.filename), array.dtype, "r", offset, array.shape)

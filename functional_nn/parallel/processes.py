@@ -1,0 +1,226 @@
+"""Several processes of one machine that share out the chunks of a batch.
+
+The script's own process is rank 0. The others are fresh interpreters, which import functional_nn and wait for tasks: a
+whole training run, or the gradients of batch after batch. A task goes to them by cloudpickle, so that layers and losses
+which a script or a notebook defines go along; its large arrays lie in memory that all map. From then on every process
+does the same work on the same parameters: only the sums of gradients pass between them.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from functional_nn.arguments import count
+from functional_nn.extras import needs_extra
+from functional_nn.parallel.packing import packed_task
+from functional_nn.parallel.pipe import ClosedError, Failure, Pipe
+from functional_nn.parallel.process_ranks import REQUESTS, ProcessRanks, Report, partners
+from functional_nn.parallel.ranks import RankError, check_size
+from functional_nn.parallel.threads import available_cores
+
+__all__ = ["Processes", "processes"]
+
+PROGRAM = "import sys; sys.path[:] = {path!r}; from functional_nn.parallel.helper import serve; serve{arguments!r}"
+SPIN_SECONDS = 3e-4  # a core that sleeps takes 0.1 ms to wake, as long as a sum takes to come
+SECONDS_TO_END = 5.0
+
+
+class Processes:
+    """See `processes`.
+
+    >>> fnn.processes(2)
+    processes(2)
+    """
+
+    def __init__(self, n: int) -> None:
+        self.size = check_size("processes: n", count("processes", "n", n))
+        self._helpers: list[subprocess.Popen[bytes]] = []
+        self._pipes: dict[int, Pipe] = {}
+        self._session: Any = None  # what the helpers serve now: see `session`
+        self._open = False
+
+    def __repr__(self) -> str:
+        return f"processes({self.size})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self!r}: processes belong to the one that started them and cannot be pickled")
+
+    def __enter__(self) -> Processes:
+        if self._open:
+            raise RuntimeError(f"{self!r}: is in use already; make another one for another block")
+        _check_system()
+        with needs_extra("processes", "fnn.processes"):
+            import cloudpickle  # noqa: F401
+        self._open = True
+        self._start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._open = False
+        self._stop()
+
+    @contextmanager
+    def beside(self, function: Callable[..., None], *arguments: Any) -> Iterator[ProcessRanks]:
+        """Let the others run `function(ranks, *arguments)` while the body runs with this rank's `ranks`.
+
+        What the body or another process raises ends the others; they start again when they are needed.
+        """
+        with self._ending_together():
+            ranks = self._begin(function, arguments)
+            yield ranks
+            for pipe in self._pipes.values():
+                pipe.receive()  # each has ended its task
+
+    @contextmanager
+    def session(self, key: Any, task: Callable[[], tuple[Any, ...]]) -> Iterator[ProcessRanks]:
+        """Do the same with a function that answers `ranks.requests()`, until another key or task comes.
+
+        `task()` returns the function and its arguments.
+        """
+        with self._ending_together():
+            if self._session is None or self._session[0] != key:
+                function, *arguments = task()
+                self._session = (key, self._begin(function, tuple(arguments)))
+            yield self._session[1]
+
+    def request(self, rank: int, value: Any, arrays: list[np.ndarray]) -> None:
+        """Ask a rank that serves a session."""
+        self._pipes[rank].send(value)
+        self._pipes[rank].send_arrays(arrays, REQUESTS)
+
+    def _begin(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessRanks:
+        if not self._open:
+            raise ValueError(f"{self!r}: has not begun or has ended: use it as `with fnn.processes(n) as comm:`")
+        if self._session is not None:
+            self._session = None
+            for pipe in self._pipes.values():
+                pipe.send(None)
+                pipe.receive()
+        if len(self._pipes) < self.size - 1:
+            self._start()
+        pack = packed_task(function, arguments)
+        for pipe in self._pipes.values():
+            pipe.send(None, pack=pack)
+        if pack.memory is not None:
+            pack.memory.close()
+        own = {rank: self._pipes[rank] for rank in partners(0, self.size)}
+        return ProcessRanks(0, self.size, self._threads(), own)
+
+    def _threads(self) -> int:
+        return max(1, available_cores() // self.size)
+
+    def _start(self) -> None:
+        """Start the other processes, each with sockets to those with which it exchanges sums, and to this one."""
+        ends: list[dict[int, socket.socket]] = [{} for _ in range(self.size)]
+        for rank in range(1, self.size):
+            for other in {0, *partners(rank, self.size)}:
+                if other < rank:
+                    ends[rank][other], ends[other][rank] = socket.socketpair()
+        spin = SPIN_SECONDS if self.size * self._threads() <= available_cores() else 0.0
+        for rank in range(1, self.size):
+            descriptors = {other: end.fileno() for other, end in ends[rank].items()}
+            arguments = (rank, self.size, self._threads(), spin, descriptors)
+            self._helpers.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", PROGRAM.format(path=sys.path, arguments=arguments)],
+                    stdin=subprocess.PIPE,  # it ends when this process does
+                    pass_fds=tuple(descriptors.values()),
+                    start_new_session=True,  # Ctrl-C comes to this process alone, which ends the others
+                )
+            )
+        for end in (end for rank in range(1, self.size) for end in ends[rank].values()):
+            end.close()
+        self._pipes = {rank: Pipe(end, spin) for rank, end in ends[0].items()}
+
+    def _stop(self) -> None:
+        """End the other processes."""
+        for helper in self._helpers:
+            helper.kill()  # it holds nothing that outlives it
+        for helper in self._helpers:
+            helper.wait()
+            assert helper.stdin is not None
+            with suppress(OSError):
+                helper.stdin.close()
+        for pipe in self._pipes.values():
+            pipe.close()
+        self._helpers, self._pipes, self._session = [], {}, None
+
+    @contextmanager
+    def _ending_together(self) -> Iterator[None]:
+        try:
+            yield
+        except (ClosedError, Failure) as error:
+            raise self._cause(error) from None
+        except BaseException:
+            self._stop()
+            raise
+
+    def _cause(self, error: ClosedError | Failure) -> BaseException:
+        """Return what the process raised that failed first, or how it ended; end all."""
+        report = error.cause if isinstance(error, Failure) else self._report()
+        ended = [(rank, helper.poll()) for rank, helper in enumerate(self._helpers, 1)]
+        self._stop()
+        if isinstance(report, Report):
+            cause = report.error or RankError("a process ended")
+            cause.add_note(f"in process {report.rank} of {self.size}:\n{report.traceback.rstrip()}")
+            return cause
+        for rank, code in ended:
+            if code:
+                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+                return RankError(f"process {rank} of {self.size} {how}; the others have ended, too")
+        return RankError("another process has ended")
+
+    def _report(self) -> Report | None:
+        """Return what a process that ended has reported, before or while the others end."""
+        report = None
+        for pipe, helper in zip(self._pipes.values(), self._helpers, strict=True):
+            pipe.end.settimeout(SECONDS_TO_END)
+            try:
+                while report is None:
+                    pipe.receive_arrays()
+            except Failure as failure:
+                report = failure.cause
+            except (OSError, ValueError, TypeError):
+                pass
+            with suppress(subprocess.TimeoutExpired):
+                helper.wait(0.1)
+        return report
+
+
+def processes(n: int) -> Processes:
+    """Return a context manager that starts n - 1 processes beside this one: `with fnn.processes(4) as comm:`.
+
+    `fit`, `data_parallel`, `predict`, `evaluate` and `statistics` take `comm`. The processes share out the chunks of a
+    batch, and the result is that of one process, bit for bit. They start once and end with the block, with this
+    process, or by Ctrl-C. Each computes on its share of the cores unless `workers` says otherwise. What one of them
+    raises ends the others and is raised here; they start again at the next call. A script needs no
+    `if __name__ == "__main__"`, and may use layers and losses that it, or a notebook, defines. It needs the extra
+    `processes`, and Linux or macOS.
+
+    Raises `ValueError` unless n is a power of two, and `OSError` where the system has no such processes.
+
+    >>> x, model = np.ones((8, 1), np.float32), layers.dense(1)
+    >>> params = model.init(np.random.default_rng(0), (1,))
+    >>> options = {"loss": losses.mean_squared_error, "optimizer": optim.sgd(0.1), "epochs": 2, "batch_size": 4}
+    >>> options |= {"seed": 0, "chunk": 2, "progress": False}
+    >>> with fnn.processes(2) as comm:
+    ...     two = fnn.fit(model, params, (x, x), **options, comm=comm)
+    >>> np.array_equal(two.params["w"], fnn.fit(model, params, (x, x), **options).params["w"])
+    True
+    """
+    return Processes(n)
+
+
+def _check_system() -> None:
+    if not hasattr(socket, "send_fds"):
+        remedy = "use threads (the default), or MPI: comm=MPI.COMM_WORLD"
+        raise OSError(f"processes: this system passes no descriptors between processes: {remedy}")

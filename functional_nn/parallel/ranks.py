@@ -1,0 +1,134 @@
+"""Ranks: the processes of one run, each of which computes its own chunks and gets the sum of all."""
+
+from __future__ import annotations
+
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+__all__ = [
+    "ALONE",
+    "Arrays",
+    "Comm",
+    "Layout",
+    "RankError",
+    "Ranks",
+    "alike",
+    "check_size",
+    "is_alike",
+    "layout_of",
+    "own_share",
+    "sendable",
+]
+
+Result = TypeVar("Result")
+Comm = Any  # an mpi4py communicator, or what `processes` gives
+Arrays = list[np.ndarray]
+# of arrays: their shapes, dtypes and the order of their axes in memory, the outermost first; None: row-major
+Layout = list[tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...] | None]]
+
+
+class RankError(RuntimeError):
+    """Another rank failed, or differs from this one.
+
+    >>> from functional_nn.parallel import RankError
+    >>> issubclass(RankError, RuntimeError)
+    True
+    """
+
+
+class Ranks(ABC):
+    """How this rank reaches the others. All ranks must make the same calls in the same order."""
+
+    rank: int
+    size: int  # a power of two
+    threads: int | None  # on which a rank computes where nobody says how many; None: on all cores
+
+    @abstractmethod
+    def exchange(self, partner: int, arrays: Arrays | None, layout: Layout | None) -> Arrays | None:
+        """Send arrays to the partner, none where None, and return its own, which have this layout, none where None.
+
+        What is returned stands until the next exchange.
+        """
+
+    @abstractmethod
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all ranks, in their order, on every rank."""
+
+    def agreed(self, task: Callable[[], Result]) -> list[Result]:
+        """Return what the task returns on each rank; where it raises on one, raise that rank's error on all."""
+        if self.size == 1:
+            return [task()]
+        try:
+            outcome, error = task(), None
+        except Exception as raised:
+            outcome, error = None, raised
+        answers = self.gather((outcome, None if error is None else sendable(error)))
+        if error is not None:
+            raise alike(error)
+        for rank, (_, theirs) in enumerate(answers):
+            if theirs is not None:
+                theirs.add_note(f"(raised on rank {rank} of {self.size})")
+                raise alike(theirs)
+        return [theirs for theirs, _ in answers]
+
+
+class _Alone(Ranks):
+    """The only rank."""
+
+    rank, size, threads = 0, 1, None
+
+    def exchange(self, partner: int, arrays: Arrays | None, layout: Layout | None) -> Arrays | None:
+        raise AssertionError("one rank has no partner")
+
+    def gather(self, value: Any) -> list[Any]:
+        return [value]
+
+
+ALONE = _Alone()
+
+
+def check_size(what: str, size: int) -> int:
+    """Return the number of ranks. Raise `ValueError` unless it is a power of two."""
+    if size & (size - 1):
+        lower = 1 << (size.bit_length() - 1)
+        raise ValueError(f"{what} is {size}, expected a power of two, as chunks are shared out by halves: {lower}?")
+    return size
+
+
+def own_share(count: int, ranks: Ranks) -> range:
+    """Return which of `count` pieces, which are not added up, this rank takes."""
+    return range(count * ranks.rank // ranks.size, count * (ranks.rank + 1) // ranks.size)
+
+
+def layout_of(arrays: Arrays) -> Layout:
+    """Return the arrays' layout."""
+    return [(array.shape, array.dtype, None if array.flags.c_contiguous else axes_of(array)) for array in arrays]
+
+
+def axes_of(array: np.ndarray) -> tuple[int, ...]:
+    """Return the order of an array's axes in memory, the outermost first."""
+    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+
+
+def alike(error: Exception) -> Exception:
+    """Return the error, marked as one that all ranks raise at the same place: none waits for another."""
+    error.on_all_ranks = True  # type: ignore[attr-defined]
+    return error
+
+
+def is_alike(error: BaseException) -> bool:
+    """Return whether all ranks raise this error."""
+    return getattr(error, "on_all_ranks", False)
+
+
+def sendable(error: Exception) -> Exception:
+    """Return the error, or, where it does not pickle, one with its text."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RankError(f"{type(error).__name__}: {error}")
+    return error
