@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -62,17 +63,19 @@ class Ranks(ABC):
         """Return what the task returns on each rank; where it raises on one, raise that rank's error on all."""
         if self.size == 1:
             return [task()]
+        outcome = error = failure = None
         try:
-            outcome, error = task(), None
+            outcome = task()
         except Exception as raised:
-            outcome, error = None, raised
-        answers = self.gather((outcome, None if error is None else sendable(error)))
+            error, failure = raised, (sendable(raised), "".join(traceback.format_tb(raised.__traceback__)))
+        answers = self.gather((outcome, failure))
         if error is not None:
             raise alike(error)
         for rank, (_, theirs) in enumerate(answers):
             if theirs is not None:
-                theirs.add_note(f"(raised on rank {rank} of {self.size})")
-                raise alike(theirs)
+                cause, trace = theirs
+                cause.add_note(f"on rank {rank} of {self.size}:\n{trace.rstrip()}")
+                raise alike(cause)
         return [theirs for theirs, _ in answers]
 
 
@@ -94,8 +97,9 @@ ALONE = _Alone()
 def check_size(what: str, size: int) -> int:
     """Return the number of ranks. Raise `ValueError` unless it is a power of two."""
     if size & (size - 1):
-        lower = 1 << (size.bit_length() - 1)
-        raise ValueError(f"{what} is {size}, expected a power of two, as chunks are shared out by halves: {lower}?")
+        less = 1 << (size.bit_length() - 1)
+        why = "as the chunks of a batch are shared out by halves"
+        raise ValueError(f"{what} is {size}, expected a power of two, {why}: take {less} or {2 * less}")
     return size
 
 
