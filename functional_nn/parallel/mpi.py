@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from functional_nn.parallel.flat import Arrays, Layout, layout_of
 from functional_nn.parallel.packing import packed, unpacked
-from functional_nn.parallel.ranks import Arrays, Layout, Ranks, check_size, is_alike, layout_of
+from functional_nn.parallel.ranks import Ranks, check_size, is_alike
 from functional_nn.parallel.threads import available_cores
 
 __all__ = ["MpiRanks", "aborting", "is_communicator", "ranks_of"]

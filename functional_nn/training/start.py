@@ -12,10 +12,9 @@ from functional_nn import keys, tree
 from functional_nn.content import show
 from functional_nn.layer import Params
 from functional_nn.parallel import RankError, Ranks, alike
-from functional_nn.result import FitResult
+from functional_nn.result import FitResult, in_row_major_order
 from functional_nn.training.checkpoint import Checkpoint, Path, begun, rehearse
 from functional_nn.training.checks import check_fit, check_run
-from functional_nn.training.parallel_grad import in_row_major_order
 from functional_nn.training.run import Run
 
 __all__ = ["Start", "agreed_seconds", "began"]
@@ -54,7 +53,7 @@ def began(
         result, kept = ranks.agreed(first)[0] or (FitResult({}, (), []), None)
         if ranks.size > 1:
             _check_alike(ranks, _described(run, epochs, params, resume))
-        result = result._replace(**_in_order(result))
+        result = in_row_major_order(result)
         ranks.agreed(fits)
     if ranks.rank > 0:
         callbacks = [getattr(callback, "elsewhere", None) or callback for callback in callbacks]
@@ -73,10 +72,6 @@ def agreed_seconds(ranks: Ranks, seconds: float, result: FitResult) -> float:
                 RankError(f"fit: rank {rank} holds other parameters than rank 0 after the same steps: {remedy}")
             )
     return everyones[0][0]
-
-
-def _in_order(result: FitResult) -> dict[str, Any]:
-    return {"params": tree.map(in_row_major_order, result.params), "state": tree.map(in_row_major_order, result.state)}
 
 
 def _described(run: Run, epochs: int, params: Params | None, resume: FitResult | None) -> dict[str, str]:
