@@ -99,11 +99,11 @@ def fit(
     transform: BatchTransform | None = None,
     workers: int | None = None,
     chunk: int | None = None,
+    comm: Comm = None,
     progress: bool = True,
     callback: OneOrMoreCallbacks = None,
     resume: FitResult | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    comm: Comm = None,
 ) -> FitResult:
     """Train for `epochs` passes over `data = (x, targets)`, in batches drawn anew from `seed` for each epoch.
 
