@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from functional_nn import tree
 from functional_nn.layer import Params
 
-__all__ = ["FitResult", "figures"]
+__all__ = ["FitResult", "figures", "in_row_major_order"]
 
 
 class FitResult(NamedTuple):
@@ -33,6 +35,18 @@ class FitResult(NamedTuple):
             f"FitResult(\n  params: {tree.describe(self.params)}\n  state: {tree.describe(self.state)}\n"
             f"  history: {epochs}{last}\n)"
         )
+
+
+def in_row_major_order(result: FitResult) -> FitResult:
+    """Return the result with its arrays in the order in which files and messages give them back.
+
+    Another order may change the last bits of a product.
+    """
+
+    def ordered(leaf: Any) -> Any:
+        return np.asarray(leaf, order="C") if isinstance(leaf, np.ndarray) else leaf
+
+    return FitResult(tree.map(ordered, result.params), tree.map(ordered, result.state), result.history)
 
 
 def figures(record: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Who computes what: chunks of a batch on threads, and shares of them on processes and machines."""
 
+from functional_nn.parallel.mpi import is_communicator
 from functional_nn.parallel.process_ranks import ProcessRanks
 from functional_nn.parallel.processes import Processes, processes
 from functional_nn.parallel.ranks import ALONE, Comm, RankError, Ranks, alike, own_share
@@ -17,6 +18,7 @@ __all__ = [
     "available_cores",
     "check_comm",
     "in_order",
+    "is_communicator",
     "own_share",
     "processes",
     "together",

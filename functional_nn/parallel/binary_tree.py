@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from functional_nn.parallel.ranks import Arrays, Layout, Ranks
+from functional_nn.parallel.flat import Arrays, Layout
+from functional_nn.parallel.ranks import Ranks
 
 __all__ = ["TreeSum", "own_leaves", "sum_over_ranks"]
 

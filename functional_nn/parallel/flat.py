@@ -1,4 +1,4 @@
-"""A tree of arrays as a few vectors: one addition adds all of them, and one message sends them."""
+"""Layouts of arrays in memory, and a tree of arrays as a few vectors, which one addition adds and one message sends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import numpy as np
 
 from functional_nn import tree
 from functional_nn.nodes import Tree
-from functional_nn.parallel.ranks import Layout
 
-__all__ = ["Flat"]
+__all__ = ["Arrays", "Flat", "Layout", "axes_of", "layout_of"]
+
+Arrays = list[np.ndarray]
+# of arrays: their shapes, dtypes and the order of their axes in memory, the outermost first; None: row-major
+Layout = list[tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...] | None]]
 
 ALIGNMENT = 64  # bytes: of a cache line, and of the widest registers
 
@@ -67,3 +70,13 @@ class Flat:
             return vectors[vector][start:stop].reshape(shape)
 
         return tree.map(part, self._like)
+
+
+def layout_of(arrays: Arrays) -> Layout:
+    """Return the arrays' layout."""
+    return [(array.shape, array.dtype, None if array.flags.c_contiguous else axes_of(array)) for array in arrays]
+
+
+def axes_of(array: np.ndarray) -> tuple[int, ...]:
+    """Return the order of an array's axes in memory, the outermost first."""
+    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))

@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
+from functional_nn.parallel.flat import Arrays, Layout
 from functional_nn.parallel.packing import packed, unpacked
-from functional_nn.parallel.ranks import Arrays, Layout, Ranks, check_size, is_alike
+from functional_nn.parallel.ranks import Ranks, check_size, is_alike
 from functional_nn.parallel.threads import own_cores
 
 __all__ = ["MpiRanks", "check", "ending_all", "is_communicator", "ranks_of"]

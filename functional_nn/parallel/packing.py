@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from functional_nn.parallel.ranks import Layout, axes_of, layout_of
+from functional_nn.parallel.flat import Layout, axes_of, layout_of
 from functional_nn.value import Value, reduced
 
 __all__ = ["Memory", "Packed", "packed", "packed_task", "unpacked"]

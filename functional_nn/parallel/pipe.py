@@ -8,8 +8,8 @@ import struct
 from time import perf_counter
 from typing import Any
 
+from functional_nn.parallel.flat import Arrays, layout_of
 from functional_nn.parallel.packing import Memory, Packed, packed, unpacked
-from functional_nn.parallel.ranks import Arrays, layout_of
 
 __all__ = ["ClosedError", "Failure", "Pipe"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from functional_nn.parallel.flat import Arrays, Layout
 from functional_nn.parallel.pipe import Pipe
-from functional_nn.parallel.ranks import Arrays, Layout, Ranks
+from functional_nn.parallel.ranks import Ranks
 
 __all__ = ["REQUESTS", "ProcessRanks", "Report", "partners"]
 

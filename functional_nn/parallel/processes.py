@@ -12,8 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pickle import PicklingError
 from types import TracebackType
 from typing import Any
 
@@ -47,6 +49,7 @@ class Processes:
         self._pipes: dict[int, Pipe] = {}
         self._session: Any = None  # what the helpers serve now: see `session`
         self._open = False
+        self._at_work = threading.Lock()
 
     def __repr__(self) -> str:
         return f"processes({self.size})"
@@ -107,7 +110,11 @@ class Processes:
                 pipe.receive()
         if len(self._pipes) < self.size - 1:
             self._start()
-        pack = packed_task(function, arguments)
+        try:
+            pack = packed_task(function, arguments)
+        except (TypeError, AttributeError, PicklingError, RecursionError) as error:
+            kinds = "functions, layers, losses and arrays can, locks, open files and generators cannot"
+            raise TypeError(f"{self!r}: an argument cannot go to another process: {error}; {kinds}") from error
         for pipe in self._pipes.values():
             pipe.send(None, pack=pack)
         if pack.memory is not None:
@@ -156,6 +163,9 @@ class Processes:
 
     @contextmanager
     def _ending_together(self) -> Iterator[None]:
+        if not self._at_work.acquire(blocking=False):
+            remedy = "a callback, or another thread, must call without comm, or with processes of its own"
+            raise RuntimeError(f"{self!r}: is at work in another call: {remedy}")
         try:
             yield
         except (ClosedError, Failure) as error:
@@ -163,6 +173,8 @@ class Processes:
         except BaseException:
             self._stop()
             raise
+        finally:
+            self._at_work.release()
 
     def _cause(self, error: ClosedError | Failure) -> BaseException:
         """Return what the process raised that failed first, or how it ended; end all."""

@@ -8,7 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
+from functional_nn.nodes import Tree
+from functional_nn.parallel.flat import Arrays, Flat, Layout
 
 __all__ = [
     "ALONE",
@@ -20,16 +21,12 @@ __all__ = [
     "alike",
     "check_size",
     "is_alike",
-    "layout_of",
     "own_share",
     "sendable",
 ]
 
 Result = TypeVar("Result")
 Comm = Any  # an mpi4py communicator, or what `processes` gives
-Arrays = list[np.ndarray]
-# of arrays: their shapes, dtypes and the order of their axes in memory, the outermost first; None: row-major
-Layout = list[tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...] | None]]
 
 
 class RankError(RuntimeError):
@@ -47,6 +44,7 @@ class Ranks(ABC):
     rank: int
     size: int  # a power of two
     threads: int | None  # on which a rank computes where nobody says how many; None: on all cores
+    _flat: Flat | None = None  # of the last tree that was exchanged
 
     @abstractmethod
     def exchange(self, partner: int, arrays: Arrays | None, layout: Layout | None) -> Arrays | None:
@@ -58,6 +56,12 @@ class Ranks(ABC):
     @abstractmethod
     def gather(self, value: Any) -> list[Any]:
         """Return the values of all ranks, in their order, on every rank."""
+
+    def flat(self, like: Tree) -> Flat:
+        """Return how trees like this one lie in vectors, to be exchanged."""
+        if self._flat is None or not self._flat.fits(like):
+            self._flat = Flat(like)
+        return self._flat
 
     def agreed(self, task: Callable[[], Result]) -> list[Result]:
         """Return what the task returns on each rank; where it raises on one, raise that rank's error on all."""
@@ -106,16 +110,6 @@ def check_size(what: str, size: int) -> int:
 def own_share(count: int, ranks: Ranks) -> range:
     """Return which of `count` pieces, which are not added up, this rank takes."""
     return range(count * ranks.rank // ranks.size, count * (ranks.rank + 1) // ranks.size)
-
-
-def layout_of(arrays: Arrays) -> Layout:
-    """Return the arrays' layout."""
-    return [(array.shape, array.dtype, None if array.flags.c_contiguous else axes_of(array)) for array in arrays]
-
-
-def axes_of(array: np.ndarray) -> tuple[int, ...]:
-    """Return the order of an array's axes in memory, the outermost first."""
-    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
 
 
 def alike(error: Exception) -> Exception:

@@ -16,13 +16,14 @@ from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss
 from functional_nn.optim import Transform, apply_updates
 from functional_nn.parallel import ALONE, Comm, Processes, Ranks, alike, check_comm, together
-from functional_nn.result import FitResult
+from functional_nn.result import FitResult, in_row_major_order
 from functional_nn.training.batch_statistics import needs_statistics, with_statistics
 from functional_nn.training.checkpoint import Checkpoint
 from functional_nn.training.checks import describe_divergence
 from functional_nn.training.evaluation import as_it_is, predicted, scored
 from functional_nn.training.grad import BatchTransform, ValueAndGrad
-from functional_nn.training.parallel_grad import Batch, DataParallel, in_row_major_order
+from functional_nn.training.mean import Batch
+from functional_nn.training.parallel_grad import DataParallel
 from functional_nn.training.progress import Progress, progress_of
 from functional_nn.training.run import AnyCallback, Data, OneOrMoreCallbacks, Run
 from functional_nn.training.start import Start, agreed_seconds, began
@@ -96,11 +97,11 @@ def fit(
     transform: BatchTransform | None = None,
     workers: int | None = None,
     chunk: int | None = None,
+    comm: Comm = None,
     progress: bool = True,
     callback: OneOrMoreCallbacks = None,
     resume: FitResult | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    comm: Comm = None,
 ) -> FitResult:
     """Train for `epochs` passes over `data = (x, targets)`, in batches drawn anew from `seed` for each epoch.
 
@@ -211,8 +212,7 @@ def _epoch(run: Run, start: FitResult, progress: Progress, ranks: Ranks) -> FitR
         result, totals = _steps(run, step, start, key, epoch, progress, ranks)
     seconds = agreed_seconds(ranks, time.perf_counter() - begin, result)
     record = {"epoch": epoch, **totals, "val_loss": None, "val_accuracy": None, "seconds": seconds}
-    params, state = tree.map(in_row_major_order, (result.params, result.state))
-    return FitResult(params, state, [*start.history, record])
+    return in_row_major_order(result._replace(history=[*start.history, record]))
 
 
 def _steps(

@@ -8,18 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from functional_nn import keys, tree
+from functional_nn import keys
 from functional_nn.content import show
 from functional_nn.layer import Params
 from functional_nn.parallel import RankError, Ranks, alike
-from functional_nn.result import FitResult
+from functional_nn.result import FitResult, in_row_major_order
 from functional_nn.saving.description import described, differences, summed
 from functional_nn.saving.document import digest
 from functional_nn.saving.encode import Node
 from functional_nn.training.callbacks import KeepBest
 from functional_nn.training.checkpoint import Checkpoint, Path, begun, rehearse
 from functional_nn.training.checks import as_callbacks, check_fit, check_run
-from functional_nn.training.parallel_grad import in_row_major_order
 from functional_nn.training.run import AnyCallback, Data, OneOrMoreCallbacks, Run
 
 __all__ = ["Start", "agreed_seconds", "began"]
@@ -65,7 +64,7 @@ def began(
         callbacks = as_callbacks(callback)
         if ranks.size > 1:
             _check_alike(ranks.agreed(lambda: _described(run, epochs, params, resume)))
-        result = result._replace(**_in_order(result))
+        result = in_row_major_order(result)
         found = ranks.agreed(fits)[0]
     if ranks.rank > 0:
         callbacks = tuple(_elsewhere(one, found) for one in callbacks)
@@ -84,10 +83,6 @@ def agreed_seconds(ranks: Ranks, seconds: float, result: FitResult) -> float:
                 RankError(f"fit: rank {rank} holds other parameters than rank 0 after the same steps: {remedy}")
             )
     return everyones[0][0]
-
-
-def _in_order(result: FitResult) -> dict[str, Any]:
-    return {"params": tree.map(in_row_major_order, result.params), "state": tree.map(in_row_major_order, result.state)}
 
 
 def _elsewhere(callback: AnyCallback, found: dict[str, Any]) -> AnyCallback:
