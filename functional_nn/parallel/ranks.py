@@ -71,14 +71,14 @@ class Ranks(ABC):
         try:
             outcome = task()
         except Exception as raised:
-            error, failure = raised, (sendable(raised), "".join(traceback.format_tb(raised.__traceback__)))
+            error, failure = raised, (sendable(raised), traceback.format_exc())
         answers = self.gather((outcome, failure))
         if error is not None:
             raise alike(error)
         for rank, (_, theirs) in enumerate(answers):
             if theirs is not None:
-                cause, trace = theirs
-                cause.add_note(f"on rank {rank} of {self.size}:\n{trace.rstrip()}")
+                cause, text = theirs
+                cause.add_note(f"on rank {rank} of {self.size}:\n{text.rstrip()}")
                 raise alike(cause)
         return [theirs for theirs, _ in answers]
 
@@ -124,9 +124,14 @@ def is_alike(error: BaseException) -> bool:
 
 
 def sendable(error: Exception) -> Exception:
-    """Return the error, or, where it does not pickle, one with its text."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RankError(f"{type(error).__name__}: {error}")
-    return error
+    """Return the error, or, where it does not pickle, one with its text and what else of it does."""
+    text = f"{type(error).__name__}: {error}"
+    stand_in = RankError(text)
+    stand_in.__dict__.update(error.__dict__)  # its notes, and the result that a callback's error has
+    for one in (error, stand_in):
+        try:
+            pickle.loads(pickle.dumps(one))
+        except Exception:
+            continue
+        return one
+    return RankError(text)
