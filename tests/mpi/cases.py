@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import functional_nn as fnn
-from functional_nn import data, layers, losses, models, optim
+from functional_nn import data, layers, losses, models, optim, tree
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (150, 32, 32, 1), np.uint8)  # batches of 64, 64 and 22
@@ -55,6 +55,10 @@ def gradient_of_ones_own(**how: Any) -> Any:
     return fnn.data_parallel(grad_fn, chunk=7, **how)(params, VECTORS[:60], np.ones((60, 3)))
 
 
+def in_float64(model: fnn.Layer) -> Any:
+    return model, tree.cast(start(model, VECTORS), np.float64), VECTORS.astype(np.float64)
+
+
 LENET_IN_CHUNKS = {"x": IMAGES, "targets": LABELS, "transform": STANDARDIZE, "chunk": 16}
 LENET_FLOATS = data.standardize(IMAGES)(IMAGES, None)
 
@@ -78,6 +82,7 @@ CASES: dict[str, Callable[..., Any]] = {
         fnn.evaluate, PLAIN, start(PLAIN, VECTORS), VECTORS, CLASSES, loss=losses.softmax_cross_entropy
     ),
     "statistics": lambda comm, workers: fnn.statistics(NORMED, start(NORMED, VECTORS), VECTORS, comm=comm),
+    "statistics, float64": lambda comm, workers: fnn.statistics(*in_float64(NORMED), batch_size=9, comm=comm),
 }
 WORKERS = (1, 2)
 

@@ -4,6 +4,8 @@ Which ones are a rank's follows from the order of an epoch and from the rule: a 
 chunks of what is not added up, are shared out in their order. The first image is everyone's: it tells the shape.
 """
 
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -50,3 +52,16 @@ report(comm.rank, digest(fnn.evaluate(plain, trained.params, of_predict, CLASSES
 normed = fnn.statistics(NORMED, start(NORMED, VECTORS), of_statistics, batch_size=100, comm=comm)
 report(comm.rank, digest(normed))
 report(comm.rank, int(np.isnan(of_epoch[:, 0]).sum()))
+
+# images of 512 kB in a file that all share: how much of it this rank has touched, by the system's own account
+path, entries = folder / f"large-{comm.size}.bin", 2**17
+if comm.rank == 0:
+    path.touch()
+    os.truncate(path, 32 * 4 * entries)
+comm.Barrier()
+large = np.memmap(path, np.float32, "r", shape=(32, entries))
+options |= {"batch_size": 16, "chunk": 4, "validation": None, "params": start(plain, VECTORS)}
+fit(plain, large, CLASSES[:32], **options, transform=lambda x, key: x[:, :8])
+smaps = Path("/proc/self/smaps")
+rss = re.search(r"Rss: +(\d+) kB", smaps.read_text().split(f"{path}\n")[1]) if smaps.exists() else None
+report(comm.rank, rss and 1024 * int(rss[1]) / large.nbytes)
