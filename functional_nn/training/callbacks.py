@@ -139,14 +139,17 @@ class KeepBest(Value):
 
     def __call__(self, result: FitResult) -> None:
         """Keep the result if its last epoch is better than the one kept."""
-        if self._improved(result) and self.path is not None:
-            save(self.path, result)
+        if self._is_best(result):
+            if self.path is not None:
+                save(self.path, result)
+            self._kept[:] = [result]
 
     def elsewhere(self, result: FitResult) -> None:
         """Do the same without writing the file, which the first rank does."""
-        self._improved(result)
+        if self._is_best(result):
+            self._kept[:] = [result]
 
-    def _improved(self, result: FitResult) -> bool:
+    def _is_best(self, result: FitResult) -> bool:
         figures = _figures("keep_best", result, self.monitor)
         if len(figures) == 1:  # a new run
             self._kept.clear()
@@ -154,9 +157,7 @@ class KeepBest(Value):
             self._kept[:] = [_kept_before(self.path, result)]
         if self._kept:
             best = _figures("keep_best", self.result, self.monitor)[-1]
-            if _best([best, figures[-1]], self.monitor) == 0:
-                return False
-        self._kept[:] = [result]
+            return _best([best, figures[-1]], self.monitor) == 1
         return True
 
 
