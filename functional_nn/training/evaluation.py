@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn import keys
+from functional_nn import keys, tree
 from functional_nn.arguments import array, count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss, check_loss
 from functional_nn.parallel import Comm, Ranks, check_comm, in_order, own_share, together
+from functional_nn.parallel.flat import row_major
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
 
@@ -110,17 +111,18 @@ def predicted(
     model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None, ranks: Ranks
 ) -> np.ndarray:
     """Return the outputs for all of x on every rank, each of which computes the chunks of its part."""
+    params = tree.map(row_major, params)
     with one_blas_thread():
         if ranks.size == 1:
             chunk = _chunk(model, params, x, prepare)
             if len(x) <= chunk:
-                return model.apply(params, prepare(x, None))
+                return model.apply(params, prepare(row_major(x), None))
         pieces = [
             piece
             for theirs in ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
             for piece in theirs
         ]
-    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+    return np.concatenate(pieces)
 
 
 def _own_pieces(
@@ -128,12 +130,12 @@ def _own_pieces(
 ) -> list[np.ndarray]:
     chunk = _chunk(model, params, x, prepare)
     own, pieces = own_share(max(1, -(-len(x) // chunk)), ranks), []
-    in_order(
-        lambda i: model.apply(params, prepare(x[own[i] * chunk : (own[i] + 1) * chunk], None)),
-        len(own),
-        workers or ranks.threads,
-        lambda _, piece: pieces.append(piece),
-    )
+
+    def task(i: int) -> np.ndarray:
+        part = row_major(x[own[i] * chunk : (own[i] + 1) * chunk])  # as every rank has it
+        return model.apply(params, prepare(part, None))
+
+    in_order(task, len(own), workers or ranks.threads, lambda _, piece: pieces.append(piece))
     return pieces
 
 
