@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import sys
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 
 from functional_nn.nodes import Tree
 from functional_nn.parallel.flat import Arrays, Flat, Layout
@@ -17,11 +22,12 @@ __all__ = [
     "Layout",
     "RankError",
     "Ranks",
+    "Report",
     "alike",
     "check_size",
     "is_alike",
     "own_share",
-    "sendable",
+    "report_of",
 ]
 
 Result = TypeVar("Result")
@@ -70,13 +76,12 @@ class Ranks(ABC):
             outcome, error = task(), None
         except Exception as raised:
             outcome, error = None, raised
-        answers = self.gather((outcome, None if error is None else sendable(error)))
+        answers = self.gather((outcome, None if error is None else report_of(error, self.rank)))
         if error is not None:
             raise alike(error)
-        for rank, (_, theirs) in enumerate(answers):
-            if theirs is not None:
-                theirs.add_note(f"(raised on rank {rank} of {self.size})")
-                raise alike(theirs)
+        for _, report in answers:
+            if report is not None:
+                raise alike(report.error(self.size))
         return [theirs for theirs, _ in answers]
 
 
@@ -119,10 +124,42 @@ def is_alike(error: BaseException) -> bool:
     return getattr(error, "on_all_ranks", False)
 
 
-def sendable(error: Exception) -> Exception:
-    """Return the error, or, where it does not pickle, one with its text."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RankError(f"{type(error).__name__}: {error}")
-    return error
+class Report(NamedTuple):
+    """What the other ranks learn of an error."""
+
+    rank: int
+    pickled: bytes  # empty where it does not pickle
+    text: str
+    traceback: str
+
+    def error(self, size: int) -> Exception:
+        """Return the error, or a `RankError` with its text where this rank cannot make it."""
+        try:
+            error = pickle.loads(self.pickled)
+        except Exception:
+            error = RankError(self.text)
+        error.add_note(f"(raised on rank {self.rank} of {size})\n{self.traceback}")
+        return error
+
+
+def report_of(error: BaseException, rank: int) -> Report:
+    """Return what the other ranks learn of this rank's error; one that ends a process is a `RankError` there."""
+    stream = io.BytesIO()
+    if isinstance(error, Exception):
+        with suppress(Exception):
+            _ReportPickler(stream).dump(error)
+    where = "".join(traceback.format_exception(error)).rstrip()
+    return Report(rank, stream.getvalue(), f"{type(error).__name__}: {error}", where)
+
+
+class _ReportPickler(pickle.Pickler):
+    """Pickles a class of the script by its name: what a helper has of it is a copy, and `__main__` another module."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, type) and obj.__module__ == "__main__":
+            return _in_script, (obj.__qualname__,)
+        return NotImplemented
+
+
+def _in_script(name: str) -> Any:
+    return attrgetter(name)(sys.modules["__main__"])
