@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn import keys, tree
+from functional_nn import keys
 from functional_nn.arguments import array, count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
@@ -111,25 +111,25 @@ def predicted(
     model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None, ranks: Ranks
 ) -> np.ndarray:
     """Return the outputs for all of x on every rank, each of which computes the chunks of its part."""
-    params = tree.map(row_major, params)
     with one_blas_thread():
         if ranks.size == 1:
-            chunk = _chunk(model, params, x, prepare)
-            if len(x) <= chunk:
-                return model.apply(params, prepare(row_major(x), None))
-        pieces = [
-            piece
-            for theirs in ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
-            for piece in theirs
-        ]
-    return np.concatenate(pieces)
+            return _joined(_own_pieces(model, params, x, prepare, workers, ranks))
+        everyones = ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
+    return _joined([piece for theirs in everyones for piece in theirs])
+
+
+def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def _own_pieces(
     model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None, ranks: Ranks
 ) -> list[np.ndarray]:
+    """Return the outputs of the chunks of this rank's part; the first rank computes the only chunk."""
     chunk = _chunk(model, params, x, prepare)
-    own, pieces = own_share(max(1, -(-len(x) // chunk)), ranks), []
+    if len(x) <= chunk:
+        return [model.apply(params, prepare(x, None))] if ranks.rank == 0 else []
+    own, pieces = own_share(-(-len(x) // chunk), ranks), []
 
     def task(i: int) -> np.ndarray:
         part = row_major(x[own[i] * chunk : (own[i] + 1) * chunk])  # as every rank has it

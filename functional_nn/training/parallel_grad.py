@@ -13,7 +13,6 @@ from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Params, Shape
 from functional_nn.parallel import Comm, Processes, ProcessRanks, Ranks, check_comm, is_communicator, together
 from functional_nn.parallel.binary_tree import own_leaves
-from functional_nn.parallel.flat import row_major
 from functional_nn.training.chunks import training_chunk_size
 from functional_nn.training.grad import GradFunction, ValueAndGrad
 from functional_nn.training.mean import Batch, Cut, Mean, Part, mean_over
@@ -54,11 +53,11 @@ class DataParallel:
             raise ValueError(f"data_parallel: x has {len(x)} examples, targets {len(targets)}")
         if isinstance(self.comm, Processes):
             self.comm.check_open()
-        params, batch = tree.map(row_major, params), Batch(x, targets)
+        batch = Batch(x, targets)
         chunk = self._chunk(params, batch)
         with one_blas_thread():
             if len(x) <= chunk and not is_communicator(self.comm):  # whose ranks end together
-                return self.grad_fn(params, *batch.part(0, chunk), key=None if key is None else keys.fold(key, 0))
+                return self.grad_fn(params, x, targets, key=None if key is None else keys.fold(key, 0))
             outputs: list[np.ndarray] = []
             mean = self._mean(params, batch, Cut(len(x), chunk, key), outputs)
         return ((mean.value, np.concatenate(outputs)) if outputs else mean.value), mean.grads
