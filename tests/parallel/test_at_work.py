@@ -72,3 +72,14 @@ def test_it_belongs_to_its_process(two):
     for use in (pickle.dumps, copy.copy, copy.deepcopy):
         with refused(TypeError, "processes(2): processes belong to the one that started them and cannot be pickled"):
             use(two)
+
+
+def test_what_is_refused_before_the_start_disturbs_no_process(two):
+    fit(two)
+    before = [helper.pid for helper in two._helpers]
+    with pytest.raises(ValueError, match="batch_size is 0, expected an int of at least 1"):
+        fit(two, batch_size=0)
+    with pytest.raises(ValueError, match=r"label 5 at index 0 is outside 0 \.\. 1"):
+        fnn.data_parallel(STEP, chunk=20, comm=two)(PARAMS, X, LABELS + 5)
+    fit(two)
+    assert [helper.pid for helper in two._helpers] == before
