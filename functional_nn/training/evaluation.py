@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn import keys
+from functional_nn import keys, tree
 from functional_nn.arguments import array, count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
@@ -130,9 +130,10 @@ def _own_pieces(
     if len(x) <= chunk:
         return [model.apply(params, prepare(x, None))] if ranks.rank == 0 else []
     own, pieces = own_share(-(-len(x) // chunk), ranks), []
+    params = tree.map(row_major, params)  # as every rank has them, and each part
 
     def task(i: int) -> np.ndarray:
-        part = row_major(x[own[i] * chunk : (own[i] + 1) * chunk])  # as every rank has it
+        part = row_major(x[own[i] * chunk : (own[i] + 1) * chunk])
         return model.apply(params, prepare(part, None))
 
     in_order(task, len(own), workers or ranks.threads, lambda _, piece: pieces.append(piece))

@@ -39,7 +39,12 @@ class Batch:
         return self.shape[0]
 
     def part(self, start: int, stop: int) -> Part:
-        """Return x and targets of the examples from start to stop, in row-major order as every rank has them."""
+        """Return x and targets of the examples from start to stop, in row-major order as every rank has them.
+
+        What is not cut stays as it is.
+        """
+        if self.order is None and start == 0 and stop >= len(self):
+            return self.x, self.targets
         chosen = slice(start, stop) if self.order is None else self.order[start:stop]
         return row_major(self.x[chosen]), row_major(self.targets[chosen])
 

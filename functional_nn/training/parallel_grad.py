@@ -13,6 +13,7 @@ from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Params, Shape
 from functional_nn.parallel import Comm, Processes, ProcessRanks, Ranks, check_comm, is_communicator, together
 from functional_nn.parallel.binary_tree import own_leaves
+from functional_nn.parallel.flat import row_major
 from functional_nn.training.chunks import training_chunk_size
 from functional_nn.training.grad import GradFunction, ValueAndGrad
 from functional_nn.training.mean import Batch, Cut, Mean, Part, mean_over
@@ -75,6 +76,9 @@ class DataParallel:
         )
 
     def _mean(self, params: Params, batch: Batch, cut: Cut, outputs: list[np.ndarray]) -> Mean:
+        if cut.chunks > 1:
+            params = tree.map(row_major, params)  # as every rank has them
+
         def part(i: int) -> Part:
             return batch.part(i * cut.chunk, (i + 1) * cut.chunk)
 

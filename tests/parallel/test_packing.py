@@ -101,6 +101,12 @@ def test_row_major_order_is_that_of_all_ranks(array):
     assert here.tobytes() == there.tobytes()
 
 
+def test_what_is_no_plain_array_is_left_as_it_is():
+    for leaf in (np.ma.masked_array([1.0], [True]), np.float64(1.0), 2.5, None):
+        assert row_major(leaf) is leaf
+    assert type(row_major(np.asfortranarray(np.ones((2, 3))))) is np.ndarray
+
+
 def test_large_arrays_lie_in_shared_memory_once_and_read_only():
     large, small = np.arange(1 << 14, dtype=np.float32), np.arange(3)
     pack = packed((large, small, large))

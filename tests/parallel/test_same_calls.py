@@ -184,18 +184,29 @@ def test_statistics(comm, options):
     same(fnn.predict(model, known, ROWS, comm=comm), fnn.predict(model, known, ROWS))
 
 
+def summing(params, x, *, key=None, wrt_x=True):
+    """Adds the sum of all parameters: its last bits depend on how they lie in memory."""
+    w = params["w"]
+    return x + w.sum(), lambda dy: ({"w": np.full(w.shape, dy.sum())}, dy)
+
+
+SUMMING = fnn.Layer("summing", vjp=summing, parameters=("w",))
+
+
 def test_parameters_may_lie_in_memory_in_any_way(comm):
     orders = {
         "columns first": np.asfortranarray,
-        "with gaps": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
-        "repeated": lambda a: np.broadcast_to(a.ravel()[:1].reshape((1,) * a.ndim), a.shape),
+        "with gaps": lambda a: np.pad(a, 1)[1:-1, 1:-1],
+        "backwards": lambda a: a[::-1, ::-1],
+        "one row for all": lambda a: np.broadcast_to(a[0], a.shape),
     }
-    step = fnn.value_and_grad(DROPPING, CROSS_ENTROPY)
+    step, rows = fnn.value_and_grad(SUMMING, losses.mean_squared_error), np.repeat(ROWS, 100, axis=0)
     for order in orders.values():
-        params = tree.map(order, OF_ROWS)
-        same(fnn.predict(DROPPING, params, ROWS, comm=comm), fnn.predict(DROPPING, params, ROWS))
-        expected = fnn.data_parallel(step, chunk=4)(params, ROWS, CLASSES, key=0)
-        same(fnn.data_parallel(step, chunk=4, comm=comm)(params, ROWS, CLASSES, key=0), expected)
+        params = tree.map(order, {"w": RNG.standard_normal((300, 400)).astype(np.float32)})
+        same(fnn.predict(SUMMING, params, rows, comm=comm), fnn.predict(SUMMING, params, rows))
+        for n in (4, 44):
+            batch = params, ROWS[:n], ROWS[:n]
+            same(fnn.data_parallel(step, chunk=4, comm=comm)(*batch), fnn.data_parallel(step, chunk=4)(*batch))
 
 
 # What belongs to the caller's process
