@@ -27,7 +27,7 @@ from functional_nn.parallel.process_ranks import REQUESTS, ProcessRanks, Report,
 from functional_nn.parallel.ranks import RankError, check_size
 from functional_nn.parallel.threads import available_cores
 
-__all__ = ["Processes", "processes"]
+__all__ = ["Processes", "check_startable", "processes"]
 
 PROGRAM = "import sys; sys.path[:] = {path!r}; from functional_nn.parallel.helper import serve; serve{arguments!r}"
 SPIN_SECONDS = 3e-4  # a core that sleeps takes 0.1 ms to wake, as long as a sum takes to come
@@ -57,11 +57,10 @@ class Processes:
     def __enter__(self) -> Processes:
         if self._open:
             raise RuntimeError(f"{self!r}: is in use already; make another one for another block")
-        _check_system()
-        with needs_extra("processes", "fnn.processes"):
-            import cloudpickle  # noqa: F401
+        check_startable("fnn.processes", instead="use threads (the default), or MPI: comm=MPI.COMM_WORLD")
+        with self._ending_together():
+            self._start()
         self._open = True
-        self._start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -124,7 +123,7 @@ class Processes:
         for rank in range(1, self.size):
             for other in {0, *partners(rank, self.size)}:
                 if other < rank:
-                    ends[rank][other], ends[other][rank] = socket.socketpair()
+                    ends[rank][other], ends[other][rank] = map(_above_standard_streams, socket.socketpair())
         spin = SPIN_SECONDS if self.size * self._threads() <= available_cores() else 0.0
         for rank in range(1, self.size):
             descriptors = {other: end.fileno() for other, end in ends[rank].items()}
@@ -170,8 +169,9 @@ class Processes:
         ended = [(rank, helper.poll()) for rank, helper in enumerate(self._helpers, 1)]
         self._stop()
         if isinstance(report, Report):
-            cause = report.error or RankError("a process ended")
-            cause.add_note(f"in process {report.rank} of {self.size}:\n{report.traceback.rstrip()}")
+            where, text = f"process {report.rank} of {self.size}", report.traceback.rstrip()
+            cause = report.error or RankError(f"{where} ended: {text.splitlines()[-1]}")
+            cause.add_note(f"in {where}:\n{text}")
             return cause
         for rank, code in ended:
             if code:
@@ -194,6 +194,16 @@ class Processes:
             with suppress(subprocess.TimeoutExpired):
                 helper.wait(0.1)
         return report
+
+
+def _above_standard_streams(end: socket.socket) -> socket.socket:
+    """Return the socket, under another descriptor where a standard stream is closed: the helper has one of its own."""
+    if end.fileno() > 2:
+        return end
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+    with end:
+        return socket.socket(fileno=fcntl(end, F_DUPFD_CLOEXEC, 3))
 
 
 def processes(n: int) -> Processes:
@@ -220,7 +230,9 @@ def processes(n: int) -> Processes:
     return Processes(n)
 
 
-def _check_system() -> None:
+def check_startable(purpose: str, instead: str) -> None:
+    """Raise `OSError`, which says what to do `instead`, or `ImportError` where processes cannot start here."""
     if not hasattr(socket, "send_fds"):
-        remedy = "use threads (the default), or MPI: comm=MPI.COMM_WORLD"
-        raise OSError(f"processes: this system passes no descriptors between processes: {remedy}")
+        raise OSError(f"{purpose}: this system passes no descriptors between processes: {instead}")
+    with needs_extra("processes", purpose):
+        import cloudpickle  # noqa: F401
