@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ __all__ = ["serve"]
 
 def serve(rank: int, size: int, threads: int, spin_seconds: float, ends: Mapping[int, int]) -> None:
     """Run tasks; `ends` are the descriptors of the sockets to other ranks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which ends this one
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
     pipes = {other: Pipe(socket.socket(fileno=end), spin_seconds) for other, end in ends.items()}
     ranks = ProcessRanks(rank, size, threads, pipes)

@@ -31,7 +31,7 @@ from functional_nn.parallel.process_ranks import REQUESTS, ProcessRanks, partner
 from functional_nn.parallel.ranks import RankError, Report, check_size
 from functional_nn.parallel.threads import available_cores
 
-__all__ = ["Processes", "processes"]
+__all__ = ["Processes", "check_startable", "processes"]
 
 PROGRAM = "import sys; sys.path[:] = {path!r}; from functional_nn.parallel.helper import serve; serve{arguments!r}"
 SPIN_SECONDS = 3e-4  # a core that sleeps takes 0.1 ms to wake, as long as a sum takes to come
@@ -62,9 +62,7 @@ class Processes:
     def __enter__(self) -> Processes:
         if self._open:
             raise RuntimeError(f"{self!r}: is in use already; make another one for another block")
-        _check_system()
-        with needs_extra("processes", "fnn.processes"):
-            import cloudpickle  # noqa: F401
+        check_startable("fnn.processes", instead="use threads (the default), or MPI: comm=MPI.COMM_WORLD")
         with self._ending_together():
             self._start()
         self._open = True
@@ -141,7 +139,7 @@ class Processes:
             for rank in range(1, self.size):
                 for other in {0, *partners(rank, self.size)}:
                     if other < rank:
-                        end, ends[rank][other] = socket.socketpair()
+                        end, ends[rank][other] = map(_above_standard_streams, socket.socketpair())
                         theirs.enter_context(ends[rank][other])
                         if other == 0:
                             self._pipes[rank] = Pipe(end, spin)
@@ -226,6 +224,16 @@ class Processes:
         return None
 
 
+def _above_standard_streams(end: socket.socket) -> socket.socket:
+    """Return the socket, under another descriptor where a standard stream is closed: the helper has one of its own."""
+    if end.fileno() > 2:
+        return end
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+    with end:
+        return socket.socket(fileno=fcntl(end, F_DUPFD_CLOEXEC, 3))
+
+
 def processes(n: int) -> Processes:
     """Return a context manager that starts n - 1 processes beside this one: `with fnn.processes(4) as comm:`.
 
@@ -250,7 +258,9 @@ def processes(n: int) -> Processes:
     return Processes(n)
 
 
-def _check_system() -> None:
+def check_startable(purpose: str, instead: str) -> None:
+    """Raise `OSError`, which says what to do `instead`, or `ImportError` where processes cannot start here."""
     if not hasattr(socket, "send_fds"):
-        remedy = "use threads (the default), or MPI: comm=MPI.COMM_WORLD"
-        raise OSError(f"processes: this system passes no descriptors between processes: {remedy}")
+        raise OSError(f"{purpose}: this system passes no descriptors between processes: {instead}")
+    with needs_extra("processes", purpose):
+        import cloudpickle  # noqa: F401

@@ -95,7 +95,7 @@ def test_without_cloudpickle_the_error_names_the_extra(monkeypatch):
 def test_a_system_without_descriptors_in_messages_is_refused(monkeypatch):
     monkeypatch.delattr(socket, "send_fds")
     remedy = "use threads (the default), or MPI: comm=MPI.COMM_WORLD"
-    with refused(OSError, f"processes: this system passes no descriptors between processes: {remedy}"):
+    with refused(OSError, f"fnn.processes: this system passes no descriptors between processes: {remedy}"):
         fnn.processes(2).__enter__()
 
 
