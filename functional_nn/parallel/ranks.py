@@ -72,11 +72,12 @@ class Ranks(ABC):
         """Return what the task returns on each rank; where it raises on one, raise that rank's error on all."""
         if self.size == 1:
             return [task()]
+        outcome = error = failure = None
         try:
-            outcome, error = task(), None
+            outcome = task()
         except Exception as raised:
-            outcome, error = None, raised
-        answers = self.gather((outcome, None if error is None else report_of(error, self.rank)))
+            error, failure = raised, report_of(raised, self.rank)
+        answers = self.gather((outcome, failure))
         if error is not None:
             raise alike(error)
         for _, report in answers:
@@ -103,8 +104,9 @@ ALONE = _Alone()
 def check_size(what: str, size: int) -> int:
     """Return the number of ranks. Raise `ValueError` unless it is a power of two."""
     if size & (size - 1):
-        lower = 1 << (size.bit_length() - 1)
-        raise ValueError(f"{what} is {size}, expected a power of two, as chunks are shared out by halves: {lower}?")
+        less = 1 << (size.bit_length() - 1)
+        why = "as the chunks of a batch are shared out by halves"
+        raise ValueError(f"{what} is {size}, expected a power of two, {why}: take {less} or {2 * less}")
     return size
 
 
@@ -128,28 +130,31 @@ class Report(NamedTuple):
     """What the other ranks learn of an error."""
 
     rank: int
-    pickled: bytes  # empty where it does not pickle
-    text: str
+    pickled: list[bytes]  # the error, a `RankError` with its text and what else it has, and one without: what pickles
     traceback: str
 
     def error(self, size: int) -> Exception:
-        """Return the error, or a `RankError` with its text where this rank cannot make it."""
-        try:
-            error = pickle.loads(self.pickled)
-        except Exception:
-            error = RankError(self.text)
-        error.add_note(f"(raised on rank {self.rank} of {size})\n{self.traceback}")
-        return error
+        """Return the error, or as much of it as this rank can make."""
+        for pickled in self.pickled:
+            with suppress(Exception):
+                error = pickle.loads(pickled)
+                error.add_note(f"on rank {self.rank} of {size}:\n{self.traceback}")
+                return error
+        raise AssertionError("a RankError with a text can be made everywhere")
 
 
 def report_of(error: BaseException, rank: int) -> Report:
     """Return what the other ranks learn of this rank's error; one that ends a process is a `RankError` there."""
-    stream = io.BytesIO()
-    if isinstance(error, Exception):
+    text = f"{type(error).__name__}: {error}"
+    stand_in = RankError(text)
+    stand_in.__dict__.update(error.__dict__)  # its notes, and the result that a callback's error has
+    pickled = []
+    for one in (*([error] if isinstance(error, Exception) else []), stand_in, RankError(text)):
+        stream = io.BytesIO()
         with suppress(Exception):
-            _ReportPickler(stream).dump(error)
-    where = "".join(traceback.format_exception(error)).rstrip()
-    return Report(rank, stream.getvalue(), f"{type(error).__name__}: {error}", where)
+            _ReportPickler(stream).dump(one)
+            pickled.append(stream.getvalue())
+    return Report(rank, pickled, "".join(traceback.format_exception(error)).rstrip())
 
 
 class _ReportPickler(pickle.Pickler):

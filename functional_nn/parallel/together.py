@@ -14,24 +14,27 @@ __all__ = ["check_comm", "together"]
 
 
 def check_comm(function: str, comm: Comm) -> Comm:
-    """Return comm; raise `TypeError` unless it is one, or None."""
-    if comm is not None and not isinstance(comm, Processes) and not mpi.is_communicator(comm):
+    """Return comm. Raise `TypeError` unless it is one, or None, and `ValueError` for one that cannot share out."""
+    if comm is None or isinstance(comm, Processes):
+        return comm
+    if not mpi.is_communicator(comm):
         expected = "an mpi4py communicator, such as MPI.COMM_WORLD, what `with fnn.processes(n) as comm` gives, or None"
         raise TypeError(f"{function}: comm is {comm!r}, expected {expected}")
+    mpi.check(function, comm)
     return comm
 
 
 @contextmanager
 def together(comm: Comm, beside: Callable[..., None], *arguments: Any) -> Iterator[Ranks]:
-    """Yield this rank's ranks: the only one where comm is None.
+    """Yield this rank's ranks: the only one where comm is None, or has no other.
 
     The ranks of MPI all run the body. The processes of one machine run `beside(ranks, *arguments)` meanwhile.
     """
-    if comm is None:
-        yield ALONE
-    elif isinstance(comm, Processes):
+    if isinstance(comm, Processes):
         with comm.beside(beside, *arguments) as ranks:
             yield ranks
+    elif comm is None or comm.Get_size() == 1:
+        yield ALONE
     else:
-        with mpi.aborting(comm):
+        with mpi.ending_all():
             yield mpi.ranks_of(comm)

@@ -46,18 +46,18 @@ class _Describer(Encoder):
         return f"{array.dtype.name} of shape {array.shape}, sha256 {digest(array)[:DIGITS]}"
 
 
-def differences(given: Node, stored: Node, path: Path = ()) -> Iterator[str]:
-    """Yield a line for each place at which two descriptions differ."""
+def differences(given: Node, stored: Node, path: Path = (), there: str = "in the file") -> Iterator[str]:
+    """Yield a line for each place at which two descriptions differ; `there` is where the second stands."""
     if json.dumps(given) == json.dumps(stored):  # 1, 1.0 and True are three
         return
     if isinstance(given, list) and isinstance(stored, list) and len(given) == len(stored):
         for i, (one, other) in enumerate(zip(given, stored, strict=True)):
-            yield from differences(one, other, (*path, str(i)))
+            yield from differences(one, other, (*path, str(i)), there)
     elif isinstance(given, dict) and isinstance(stored, dict) and _is_one_kind(given, stored):
         for key in given:
-            yield from differences(given[key], stored[key], path if key in UNNAMED else (*path, key))
+            yield from differences(given[key], stored[key], path if key in UNNAMED else (*path, key), there)
     else:
-        yield f"{place(path)}: {_shown(given)} given, {_shown(stored)} in the file"
+        yield f"{place(path)}: {_shown(given)} given, {_shown(stored)} {there}"
 
 
 def _is_one_kind(given: dict[str, Node], stored: dict[str, Node]) -> bool:

@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from functional_nn.arguments import as_path, count, optional
@@ -22,6 +23,7 @@ from functional_nn.files import exists, replaced
 from functional_nn.result import FitResult
 from functional_nn.saving.names import named_tuples_in
 from functional_nn.saving.store import container_of, load, save
+from functional_nn.training.run import AnyCallback
 from functional_nn.value import Value, constructor
 
 __all__ = ["Callback", "KeepBest", "csv_log", "early_stopping", "keep_best"]
@@ -35,9 +37,9 @@ class Callback(Value):
     True
     """
 
-    function: Callable[[FitResult], bool | None]
+    function: AnyCallback
     rehearse: Callable[[], None] = lambda: None  # raises before training what the function would raise after an epoch
-    elsewhere: Callable[[FitResult], bool | None] | None = None  # what other ranks than the first call; None: the same
+    elsewhere: AnyCallback | None = None  # what other ranks than the first call; None: the same
 
     def __call__(self, result: FitResult) -> bool | None:
         """Look at the result so far; return True to end training."""
@@ -139,22 +141,28 @@ class KeepBest(Value):
 
     def __call__(self, result: FitResult) -> None:
         """Keep the result if its last epoch is better than the one kept."""
-        if self._is_best(result):
+        if self._is_best(result, partial(self.found, result)):
             if self.path is not None:
                 save(self.path, result)
             self._kept[:] = [result]
 
-    def elsewhere(self, result: FitResult) -> None:
-        """Do the same without writing the file, which the first rank does."""
-        if self._is_best(result):
+    def found(self, result: FitResult) -> Any:
+        """Return what the file holds where a run that goes on from `result` needs it; else None."""
+        if self.path is None or self._kept or not result.history or not exists(self.path):
+            return None
+        return load(self.path, named_tuples_in((result.params, result.state)))
+
+    def elsewhere(self, result: FitResult, found: Any) -> None:
+        """Do the same on another rank than the first, which alone has the file and has `found` this in it."""
+        if self._is_best(result, lambda: found):
             self._kept[:] = [result]
 
-    def _is_best(self, result: FitResult) -> bool:
+    def _is_best(self, result: FitResult, find: Callable[[], Any]) -> bool:
         figures = _figures("keep_best", result, self.monitor)
         if len(figures) == 1:  # a new run
             self._kept.clear()
-        elif self.path is not None and not self._kept and exists(self.path):
-            self._kept[:] = [_kept_before(self.path, result)]
+        elif not self._kept and (found := find()) is not None:
+            self._kept[:] = [_checked(found, self.path, result)]
         if self._kept:
             best = _figures("keep_best", self.result, self.monitor)[-1]
             return _best([best, figures[-1]], self.monitor) == 1
@@ -183,9 +191,8 @@ def keep_best(monitor: str = "val_loss", path: str | os.PathLike[str] | None = N
     return KeepBest(monitor, None if path is None else os.fspath(path))
 
 
-def _kept_before(path: str, result: FitResult) -> FitResult:
+def _checked(kept: Any, path: str | None, result: FitResult) -> FitResult:
     """Return the result in the file; raise `ValueError` unless it is of an epoch that led to this one."""
-    kept = load(path, named_tuples_in((result.params, result.state)))
     epochs = len(kept.history) if isinstance(kept, FitResult) else 0
     if not epochs or not same(_timeless(kept.history), _timeless(result.history[:epochs])):
         raise ValueError(

@@ -14,9 +14,11 @@ from functional_nn.arguments import array, count, optional
 from functional_nn.layer import Layer, Params, Shape
 from functional_nn.loss import Loss, check_loss
 from functional_nn.optim import Transform
+from functional_nn.parallel import ALONE, Ranks, own_share
 from functional_nn.result import FitResult
+from functional_nn.training.evaluation import as_transform
 from functional_nn.training.grad import BatchTransform
-from functional_nn.training.run import Data, Run
+from functional_nn.training.run import AnyCallback, Data, Run
 
 __all__ = ["as_callbacks", "check_fit", "check_run", "describe_divergence", "first_result"]
 
@@ -34,17 +36,18 @@ def check_run(run: Run, epochs: int) -> None:
         count("fit", argument, number)
     for argument, choice in (("chunk", run.chunk), ("workers", run.workers)):
         optional(count)("fit", argument, choice)
+    as_transform("fit", run.transform)
     keys.fold(run.seed)
     for name, split in _splits(run):
         _check_arrays(name, split)
 
 
-def check_fit(run: Run, params: Params) -> None:
-    """Run one example of each split through the model, and all its targets through the loss, block by block."""
+def check_fit(run: Run, params: Params, ranks: Ranks = ALONE) -> None:
+    """Run one example of each split through the model, and this rank's share of the targets through the loss."""
     for _, (x, targets) in _splits(run):
         first = run.transform(x[:1], None)
         outputs, _ = run.model.vjp(params, first, key=0, wrt_x=False)
-        _check_targets(run.loss, outputs, targets)
+        _check_targets(run.loss, outputs, targets, ranks)
     batch_size = min(run.batch_size, run.chunk or run.batch_size, len(run.data[0]))
     _check_batch_norm(run.model, first.shape[1:], batch_size)
 
@@ -53,7 +56,7 @@ def _splits(run: Run) -> list[tuple[str, Data]]:
     return [("data", run.data), *([] if run.validation is None else [("validation", run.validation)])]
 
 
-def as_callbacks(callback: Any) -> tuple[Callable[[FitResult], bool | None], ...]:
+def as_callbacks(callback: Any) -> tuple[AnyCallback, ...]:
     """Return the callbacks as a tuple; raise `TypeError` for what cannot be called."""
     several = () if callback is None else tuple(callback) if isinstance(callback, list | tuple) else (callback,)
     for one in several:
@@ -117,11 +120,11 @@ def _check_arrays(name: str, split: Any) -> None:
         raise ValueError(f"fit: {name} has {sizes}, expected as many examples, at least one")
 
 
-def _check_targets(loss: Loss, outputs: np.ndarray, targets: np.ndarray) -> None:
-    """Let the loss look at all targets; a whole data set's outputs might not fit into memory."""
+def _check_targets(loss: Loss, outputs: np.ndarray, targets: np.ndarray, ranks: Ranks) -> None:
+    """Let the loss look at the targets, block by block; a whole data set's outputs might not fit into memory."""
     step = max(1, BLOCK_ENTRIES // max(1, math.prod(outputs.shape[1:])))
     zeros = np.zeros((min(step, len(targets)), *outputs.shape[1:]), outputs.dtype)
-    for start in range(0, len(targets), step):
+    for start in (i * step for i in own_share(-(-len(targets) // step), ranks)):
         block = targets[start : start + step]
         try:
             loss.apply(zeros[: len(block)], block)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -19,19 +19,17 @@ from functional_nn.parallel import ALONE, Comm, Processes, Ranks, alike, check_c
 from functional_nn.result import FitResult, in_row_major_order
 from functional_nn.training.batch_statistics import needs_statistics, with_statistics
 from functional_nn.training.checkpoint import Checkpoint
-from functional_nn.training.checks import as_callbacks, describe_divergence
-from functional_nn.training.evaluation import as_transform, predicted, scored
+from functional_nn.training.checks import describe_divergence
+from functional_nn.training.evaluation import as_it_is, predicted, scored
 from functional_nn.training.grad import BatchTransform, ValueAndGrad
 from functional_nn.training.mean import Batch
 from functional_nn.training.parallel_grad import DataParallel
 from functional_nn.training.progress import Progress, progress_of
-from functional_nn.training.run import Data, Run
+from functional_nn.training.run import AnyCallback, Data, OneOrMoreCallbacks, Run
 from functional_nn.training.start import Start, agreed_seconds, began
 
 __all__ = ["DivergenceError", "Interrupted", "fit"]
 
-AnyCallback = Callable[[FitResult], bool | None]
-OneOrMoreCallbacks = AnyCallback | Sequence[AnyCallback] | None
 EXPLODED = 1e10  # a loss that many times the first one has diverged
 
 
@@ -128,8 +126,9 @@ def fit(
 
     `comm` is what `with fnn.processes(n) as comm` gives, or an mpi4py communicator: its ranks share out the chunks of
     each batch and of the validation, `workers` are those of each rank, and each gets the result. The ranks of MPI all
-    call `fit` with the same arguments. Each reads the images of its own chunks, so the data may be a memory map. The
-    first alone shows progress and writes files. Callbacks run on all, and one that returns True ends training for all.
+    call `fit` with the same arguments. Each reads the images of its own chunks, so the data may be a memory map (the
+    first reads all once, for a checkpoint). The first alone shows progress and writes files. Callbacks run on all, and
+    one that returns True ends training for all. What one rank alone raises, Ctrl-C too, is printed and ends all.
 
     Raises `DivergenceError` where the loss or a parameter is no longer finite, or the loss is 1e10 times the first one,
     and `Interrupted`, a `KeyboardInterrupt`, on Ctrl-C; both have the `.result` of what was learned before. Before any
@@ -147,11 +146,11 @@ def fit(
     >>> result.params["w"].round(2), result.params["b"].round(2)
     (array([[2.]], dtype=float32), array([1.], dtype=float32))
     """
-    run = Run(
-        model, data, validation, loss, optimizer, batch_size, as_transform("fit", transform), workers, chunk, seed
-    )
-    start = partial(began, run, epochs, params, resume, checkpoint, as_callbacks(callback))
-    if isinstance(check_comm("fit", comm), Processes):
+    check_comm("fit", comm)
+    prepare = as_it_is if transform is None else transform
+    run = Run(model, data, validation, loss, optimizer, batch_size, prepare, workers, chunk, seed)
+    start = partial(began, run, epochs, params, resume, checkpoint, callback)
+    if isinstance(comm, Processes):
         whole = start(ALONE)
         with comm.beside(_follow, run, epochs, whole.result, whole.goes_on) as ranks:
             return _trained(run, epochs, whole, ranks, shown=progress)
@@ -186,7 +185,7 @@ def _ended(callbacks: Sequence[AnyCallback], result: FitResult, ranks: Ranks, ke
     """Keep the result and call all callbacks, in order; return whether one ends training, on whatever rank."""
 
     def here() -> bool:
-        if kept is not None:
+        if kept is not None and ranks.rank == 0:
             kept.write(result)
         return _ends(callbacks, result)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,13 @@ from functional_nn import keys
 from functional_nn.layer import Layer
 from functional_nn.loss import Loss
 from functional_nn.optim import Transform
+from functional_nn.result import FitResult
 from functional_nn.training.grad import BatchTransform
 
-__all__ = ["Data", "Run"]
+__all__ = ["AnyCallback", "Data", "OneOrMoreCallbacks", "Run"]
 
+AnyCallback = Callable[[FitResult], bool | None]
+OneOrMoreCallbacks = AnyCallback | Sequence[AnyCallback] | None
 Data = tuple[np.ndarray, np.ndarray]
 
 

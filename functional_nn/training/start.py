@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+import re
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from functional_nn import keys, tree
+from functional_nn import keys
 from functional_nn.content import show
 from functional_nn.layer import Params
 from functional_nn.parallel import RankError, Ranks, alike
 from functional_nn.result import FitResult, in_row_major_order
+from functional_nn.saving.description import described, differences, summed
+from functional_nn.saving.document import digest
+from functional_nn.saving.encode import Node
+from functional_nn.training.callbacks import KeepBest
 from functional_nn.training.checkpoint import Checkpoint, Path, begun, rehearse
-from functional_nn.training.checks import check_fit, check_run
-from functional_nn.training.run import Run
+from functional_nn.training.checks import as_callbacks, check_fit, check_run
+from functional_nn.training.run import AnyCallback, Data, OneOrMoreCallbacks, Run
 
 __all__ = ["Start", "agreed_seconds", "began"]
+
+COMPARED_TARGETS = 256  # of all, evenly spaced: enough to see that they stand in another order
 
 
 class Start(NamedTuple):
@@ -25,8 +31,8 @@ class Start(NamedTuple):
 
     result: FitResult
     goes_on: bool
-    kept: Checkpoint | None = None  # on the first rank alone
-    callbacks: Sequence[Callable[[FitResult], bool | None]] = ()
+    kept: Checkpoint | None = None  # which the first rank alone writes
+    callbacks: tuple[AnyCallback, ...] = ()
 
 
 def began(
@@ -35,38 +41,43 @@ def began(
     params: Params | None,
     resume: FitResult | None,
     checkpoint: Path | None,
-    callbacks: Sequence[Callable[[FitResult], bool | None]],
+    callback: OneOrMoreCallbacks,
     ranks: Ranks,
 ) -> Start:
     """Check the run on each rank before any work; return its start, which is the first rank's everywhere."""
 
     def first() -> tuple[FitResult, Checkpoint | None] | None:
         check_run(run, epochs)
+        as_callbacks(callback)
         return begun(checkpoint, run, params, resume) if ranks.rank == 0 else None
 
-    def fits() -> None:
-        check_fit(run, result.params)
-        if ranks.rank == 0 and len(result.history) < epochs:
+    def fits() -> dict[str, Any]:
+        check_fit(run, result.params, ranks)
+        if ranks.rank > 0:
+            return {}
+        if len(result.history) < epochs:
             rehearse(result, kept, callbacks)
+        return {repr(one): one.found(result) for one in callbacks if ranks.size > 1 and isinstance(one, KeepBest)}
 
     with np.errstate(over="ignore", invalid="ignore"):
         result, kept = ranks.agreed(first)[0] or (FitResult({}, (), []), None)
+        callbacks = as_callbacks(callback)
         if ranks.size > 1:
-            _check_alike(ranks, _described(run, epochs, params, resume))
+            _check_alike(ranks.agreed(lambda: _described(run, epochs, params, resume)))
         result = in_row_major_order(result)
-        ranks.agreed(fits)
+        found = ranks.agreed(fits)[0]
     if ranks.rank > 0:
-        callbacks = [getattr(callback, "elsewhere", None) or callback for callback in callbacks]
-    return Start(result, kept is not None and kept.goes_on, kept if ranks.rank == 0 else None, callbacks)
+        callbacks = tuple(_elsewhere(one, found) for one in callbacks)
+    return Start(result, kept is not None and kept.goes_on, kept, callbacks)
 
 
 def agreed_seconds(ranks: Ranks, seconds: float, result: FitResult) -> float:
     """Return the first rank's seconds of an epoch. Raises `RankError` unless all ranks hold the same parameters."""
     if ranks.size == 1:
         return seconds
-    everyones = ranks.gather((seconds, _digest(result.params)))
-    for rank, (_, digest) in enumerate(everyones):
-        if digest != everyones[0][1]:
+    everyones = ranks.gather((seconds, summed(result.params, "params")))
+    for rank, (_, params) in enumerate(everyones):
+        if params != everyones[0][1]:
             remedy = "do they have processors or libraries that round differently? Use machines of one kind"
             raise alike(
                 RankError(f"fit: rank {rank} holds other parameters than rank 0 after the same steps: {remedy}")
@@ -74,33 +85,41 @@ def agreed_seconds(ranks: Ranks, seconds: float, result: FitResult) -> float:
     return everyones[0][0]
 
 
-def _described(run: Run, epochs: int, params: Params | None, resume: FitResult | None) -> dict[str, str]:
-    """Return what all ranks must be given alike, by the names of `fit`'s arguments."""
-    values = (run.model, run.loss, run.optimizer, run.transform, run.batch_size, run.chunk, keys.fold(run.seed), epochs)
-    names = ("model", "loss", "optimizer", "transform", "batch_size", "chunk", "seed", "epochs")
-    splits = {"data": run.data, "validation": run.validation or ()}
+def _elsewhere(callback: AnyCallback, found: dict[str, Any]) -> AnyCallback:
+    """Return what another rank than the first calls, which writes no file; `found` is what the first's hold."""
+    if isinstance(callback, KeepBest):
+        return partial(callback.elsewhere, found=found.get(repr(callback)))
+    return getattr(callback, "elsewhere", None) or callback
+
+
+def _described(run: Run, epochs: int, params: Params | None, resume: FitResult | None) -> dict[str, Node]:
+    """Return what all ranks must be given alike, by the names of `fit`'s arguments; of the inputs the shape alone."""
+    values = run._asdict() | {"seed": keys.fold(run.seed), "epochs": epochs}
     starts = {"params": params, "resume": None if resume is None else (resume.params, resume.state)}
-    return {
-        **{name: show(value) for name, value in zip(names, values, strict=True)},
-        **{name: ", ".join(show(array) for array in split) for name, split in splits.items()},
-        **{name: "None" if start is None else f"arrays of digest {_digest(start)}" for name, start in starts.items()},
-    }
+    nodes = {name: _node(value) for name, value in values.items() if name not in ("data", "validation", "workers")}
+    nodes |= {name: _of_split(split) for name, split in (("data", run.data), ("validation", run.validation))}
+    return nodes | {name: None if start is None else summed(start, name) for name, start in starts.items()}
 
 
-def _check_alike(ranks: Ranks, own: dict[str, str]) -> None:
-    """Raise `ValueError` on all ranks where one was given other arguments than the first."""
-    everyones = ranks.gather(own)
+def _node(value: Any) -> Node:
+    try:
+        return described(value)
+    except TypeError:  # a lambda, say, which is known by its text alone
+        return {"function": re.sub(" at 0x[0-9a-f]+", "", show(value))}
+
+
+def _of_split(split: Data | None) -> Node:
+    if split is None:
+        return None
+    x, targets = split
+    order = digest(targets[:: max(1, len(targets) // COMPARED_TARGETS)])
+    return {"inputs": {"array": show(x)}, "targets": {"array": f"{show(targets)}, sha256 {order[:32]}"}}
+
+
+def _check_alike(everyones: list[dict[str, Node]]) -> None:
+    """Raise `ValueError` on all ranks, which lists what differs, where one was given other arguments than the first."""
     for rank, theirs in enumerate(everyones):
-        for name, value in theirs.items():
-            if value != everyones[0][name]:
-                what = f"fit: rank 0 was given {name} = {everyones[0][name]}, rank {rank} {value}"
-                raise alike(ValueError(f"{what}: all ranks must call fit with the same arguments"))
-
-
-def _digest(node: Any) -> str:
-    """Return a digest of all arrays of a tree."""
-    digest = hashlib.blake2b(digest_size=8)
-    for path, leaf in tree.items(node):
-        digest.update(f"{path} {np.shape(leaf)} {getattr(leaf, 'dtype', type(leaf))} ".encode())
-        digest.update(np.ascontiguousarray(leaf).tobytes() if isinstance(leaf, np.ndarray) else repr(leaf).encode())
-    return digest.hexdigest()
+        lines = "\n  ".join(differences(theirs, everyones[0], there="on rank 0"))
+        if lines:
+            what = f"fit: rank {rank} was given other arguments than rank 0"
+            raise alike(ValueError(f"{what}:\n  {lines}\nall ranks must call fit with the same ones"))

@@ -120,7 +120,7 @@ def test_an_error_in_the_other_alone_reaches_the_caller_as_it_is(pair, name):
         TRANSFORMING[name](pair, raising(KeyError("mine", 7)))
     assert caught.value.args == ("mine", 7)
     (note,) = caught.value.__notes__
-    assert note.startswith("(raised on rank 1 of 2)\nTraceback (most recent call last):\n")
+    assert note.startswith("on rank 1 of 2:\nTraceback (most recent call last):\n")
     assert "in action\n    raise error" in note
 
 
@@ -132,7 +132,7 @@ def test_the_error_of_a_process_that_this_one_exchanges_nothing_with(quad):
 
     with ends(quad, FloatingPointError, "in the fourth chunk") as caught:
         own_gradient(quad, of_other(at(3, bad)))
-    assert caught.value.__notes__[0].startswith("(raised on rank 3 of 4)\n")
+    assert caught.value.__notes__[0].startswith("on rank 3 of 4:\n")
 
 
 def test_an_error_after_many_good_steps(comm):

@@ -26,7 +26,8 @@ def test_what_is_no_number_of_processes_is_refused(n):
 
 @pytest.mark.parametrize(("n", "lower"), [(3, 2), (6, 4), (np.int64(12), 8)])
 def test_a_number_that_is_no_power_of_two_is_refused(n, lower):
-    what = f"processes: n is {n}, expected a power of two, as chunks are shared out by halves: {lower}?"
+    why = "expected a power of two, as the chunks of a batch are shared out by halves"
+    what = f"processes: n is {n}, {why}: take {lower} or {2 * lower}"
     with refused(ValueError, what):
         fnn.processes(n)
 

@@ -48,7 +48,7 @@ def test_an_error_of_one_rank_is_raised_on_all(size):
             assert not hasattr(error, "__notes__")
         else:
             (note,) = error.__notes__
-            assert note.startswith(f"(raised on rank {bad} of {size})\nTraceback (most recent call last):\n")
+            assert note.startswith(f"on rank {bad} of {size}:\nTraceback (most recent call last):\n")
             assert 'raise KeyError("mine", 7)' in note
             assert note.endswith("\nKeyError: ('mine', 7)")
 
@@ -93,7 +93,8 @@ def test_shares_cover_all_pieces_in_order_and_differ_by_one_at_most(count, size)
 def test_a_number_of_ranks_must_be_a_power_of_two():
     assert [check_size("ranks", size) for size in (1, 2, 64)] == [1, 2, 64]
     for size, lower in ((3, 2), (6, 4), (1023, 512)):
-        what = f"ranks is {size}, expected a power of two, as chunks are shared out by halves: {lower}?"
+        why = "expected a power of two, as the chunks of a batch are shared out by halves"
+        what = f"ranks is {size}, {why}: take {lower} or {2 * lower}"
         with refused(ValueError, what):
             check_size("ranks", size)
 
@@ -133,7 +134,7 @@ def test_an_error_arrives_with_its_type_arguments_and_traceback():
     error.result = [1, 2]
     theirs = sent(alike(error))
     assert (type(theirs), theirs.args, theirs.result) == (ValueError, ("mine",), [1, 2])
-    assert theirs.__notes__[0].startswith("(raised on rank 3 of 4)\nTraceback (most recent call last):\n")
+    assert theirs.__notes__[0].startswith("on rank 3 of 4:\nTraceback (most recent call last):\n")
     assert theirs.__notes__[0].endswith("ValueError: mine")
 
 

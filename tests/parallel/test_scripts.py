@@ -159,5 +159,5 @@ def test_an_error_that_no_one_catches_shows_both_tracebacks(tmp_path):
         code, out, err = ended(started(tmp_path, text))
     assert (code, out) == (1, "")
     assert err.count("Traceback (most recent call last)") == 2
-    assert "Mine: ('there', 7)\n(raised on rank 1 of 2)" in err
+    assert "Mine: ('there', 7)\non rank 1 of 2:" in err
     assert 'raise Mine("there", 7)' in err

@@ -55,7 +55,7 @@ def test_other_ranks_keep_the_same_and_write_no_file(tmp_path):
     first, other = (callbacks.keep_best(path=tmp_path / name) for name in ("first.npz", "other.npz"))
     for result in [*histories(values), *histories([2.0])]:  # and another run
         first(result)
-        assert other.elsewhere(result) is None
+        assert other.elsewhere(result, None) is None
         assert other.result.state == first.result.state
     assert names(tmp_path) == ["first.npz"]
 
