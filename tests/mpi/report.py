@@ -9,10 +9,12 @@ import numpy as np
 
 from functional_nn import tree
 
+REPORT = "report: "
+
 
 def report(rank: int, facts: Any) -> None:
     """Print facts of a rank."""
-    os.write(1, (json.dumps([rank, facts]) + "\n").encode())
+    os.write(1, f"{REPORT}{json.dumps([rank, facts])}\n".encode())
 
 
 def digest(value: Any) -> str:

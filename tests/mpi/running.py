@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.mpi.report import REPORT
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 120  # in which a run hangs; the longest takes 3 where the machine does nothing else
 MARK = "FUNCTIONAL_NN_MPI_RUN"  # a variable by whose value the processes of a run are found
@@ -41,6 +43,7 @@ class Outcome(NamedTuple):
     code: int
     reports: dict[int, list[Any]]  # of each rank, in order
     error: str  # what all printed on standard error
+    printed: str  # and on standard output, mpiexec too
 
 
 class Run:
@@ -76,9 +79,11 @@ class Run:
         assert not self.left()
         reports: dict[int, list[Any]] = {}
         for line in printed.splitlines():
-            rank, report = json.loads(line)
+            if not line.startswith(REPORT):  # a word of mpiexec's own
+                continue
+            rank, report = json.loads(line.removeprefix(REPORT))
             reports.setdefault(rank, []).append(report)
-        return Outcome(self.process.returncode, reports, error)
+        return Outcome(self.process.returncode, reports, error, printed)
 
     def left(self) -> list[int]:
         """The processes of this run, where the system tells of them."""
