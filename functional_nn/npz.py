@@ -9,7 +9,8 @@ import io
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any, BinaryIO
 
 import numpy as np
@@ -31,7 +32,7 @@ def write(stream: BinaryIO, arrays: Mapping[str, np.ndarray], texts: Mapping[str
 
     The same entries give the same bytes: no time is written.
     """
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    with _written_archive(stream) as archive:
         for name, text in texts.items():
             _write_entry(archive, name, text)
         for name, array in arrays.items():
@@ -39,6 +40,18 @@ def write(stream: BinaryIO, arrays: Mapping[str, np.ndarray], texts: Mapping[str
             header = io.BytesIO()
             npy.write_array_header_1_0(header, npy.header_data_from_array_1_0(array))
             _write_entry(archive, name + ENDING, header.getvalue(), array.reshape(-1).view(np.uint8))
+
+
+@contextmanager
+def _written_archive(stream: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    """Yield an archive, and close it unless the body raises: to close half an entry would raise another error."""
+    archive = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED)
+    try:
+        yield archive
+    except BaseException:
+        archive.fp = None  # as a closed one has it
+        raise
+    archive.close()
 
 
 def _write_entry(archive: zipfile.ZipFile, name: str, *pieces: Any) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from functional_nn import tree
 from functional_nn.layer import Params
+from functional_nn.parallel.flat import row_major
 
 __all__ = ["FitResult", "figures", "in_row_major_order"]
 
@@ -38,15 +37,8 @@ class FitResult(NamedTuple):
 
 
 def in_row_major_order(result: FitResult) -> FitResult:
-    """Return the result with its arrays in the order in which files and messages give them back.
-
-    Another order may change the last bits of a product.
-    """
-
-    def ordered(leaf: Any) -> Any:
-        return np.asarray(leaf, order="C") if isinstance(leaf, np.ndarray) else leaf
-
-    return FitResult(tree.map(ordered, result.params), tree.map(ordered, result.state), result.history)
+    """Return the result with its arrays in the order in which files and messages give them back."""
+    return FitResult(tree.map(row_major, result.params), tree.map(row_major, result.state), result.history)
 
 
 def figures(record: dict[str, Any]) -> str:

@@ -260,7 +260,14 @@ def _constructor(function: Callable[P, V], checks: Mapping[str, Check]) -> Calla
 
 def reduced(value: Value) -> tuple[Any, ...]:
     """Return what makes the value anew in another process, without asking whether pickle finds its functions there."""
-    return (_unpickled, (type(value), value.__dict__)) if value.call is None else value.call.reduced()
+    if value.call is None or (is_constant(value) and not _has_public_name(value.call.constructor)):
+        return _unpickled, (type(value), value.__dict__)
+    return value.call.reduced()
+
+
+def _has_public_name(function: Callable[..., Any]) -> bool:
+    """Return whether other processes, whose main module is another, find what stands under the function's name."""
+    return function.__module__ != "__main__" and "<" not in function.__qualname__
 
 
 def _listed(signature: inspect.Signature) -> str:

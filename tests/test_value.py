@@ -12,7 +12,7 @@ import pytest
 import functional_nn as fnn
 from functional_nn import anatomy, data, layers, losses, models, optim
 from functional_nn.arguments import count
-from functional_nn.value import Value, constructor
+from functional_nn.value import Value, constant, constructor, reduced
 from tests.refusals import refused
 
 EXAMPLES = [
@@ -158,6 +158,45 @@ def test_what_cannot_pickle_says_so_and_what_to_do():
     ):
         with pytest.raises(TypeError, match=rf"{kind}.*define it by `def` at the top level of a module"):
             pickle.dumps(value)
+
+
+@constructor
+def own(function) -> fnn.Layer:
+    return fnn.Layer("own", vjp=lambda params, x, *, key=None, wrt_x=True: (function(x), None))
+
+
+def doubled_by(module):
+    def doubled():
+        return fnn.Layer("doubled", vjp=lambda params, x, *, key=None, wrt_x=True: (2 * x, None))
+
+    doubled.__module__, doubled.__qualname__ = module, "doubled"
+    return constant(doubled)
+
+
+def test_another_process_can_make_what_pickle_refuses():
+    """`reduced` asks no questions, as functions may go by value."""
+    x = np.ones((1, 2))
+    nameless = fnn.Layer("nameless", vjp=lambda params, x, *, key=None, wrt_x=True: (3 * x, None))
+    for value in (own(lambda x: x + 1), nameless, fnn.serial(a=own(lambda x: -x), b=nameless)):
+        with pytest.raises(TypeError, match="is a lambda"):
+            pickle.dumps(value)
+        function, arguments = reduced(value)
+        again = function(*arguments)
+        assert repr(again) == repr(value)
+        assert again.call == value.call
+        np.testing.assert_array_equal(again.apply({}, x), value.apply({}, x))
+    assert reduced(layers.dense(2)) == layers.dense(2).__reduce__()
+
+
+def test_a_constant_goes_by_its_public_name_where_it_has_one():
+    assert reduced(layers.relu) == layers.relu.__reduce__()
+    function, arguments = reduced(layers.relu)
+    assert function(*arguments) is layers.relu
+    assert reduced(doubled_by("some.module"))[1] == ("some.module", "doubled")
+    function, arguments = reduced(doubled_by("__main__"))  # another module in another process
+    again = function(*arguments)
+    assert repr(again) == "doubled"
+    assert again.apply({}, np.ones(1)).tolist() == [2.0]
 
 
 def test_a_call_makes_the_value_anew_with_other_arguments():

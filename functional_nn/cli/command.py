@@ -14,13 +14,14 @@ from functional_nn.cli import check, classify, evaluate, summary, train
 from functional_nn.cli.options import Parser
 from functional_nn.cli.streams import silenced
 from functional_nn.cli.target import OwnCodeError
+from functional_nn.parallel import RankError
 from functional_nn.training import DivergenceError
 
 __all__ = ["main"]
 
 NAME = "functional-nn"
 COMMANDS = (train, classify, evaluate, summary, check)
-EXPECTED = (ValueError, TypeError, OSError, ImportError, DivergenceError)  # any other error is a bug
+EXPECTED = (ValueError, TypeError, OSError, ImportError, DivergenceError, RankError)  # any other error is a bug
 WRONG, UNUSABLE, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141  # exit codes, the last two as a shell gives them
 
 EXAMPLES = """\

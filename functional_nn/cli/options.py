@@ -20,6 +20,7 @@ __all__ = [
     "named",
     "named_path",
     "not_below_zero",
+    "power_of_two",
     "printable",
     "shape",
     "whole",
@@ -47,6 +48,17 @@ def whole(least: int = 1, most: int = MOST) -> Callable[[str], int]:
     def number(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most):
             raise argparse.ArgumentTypeError(f"{text!r:.40}: expected a whole number from {least:,} to {most:,}")
+        return int(text)
+
+    return number
+
+
+def power_of_two(most: int) -> Callable[[str], int]:
+    """Return the type of an option that takes 1, 2, 4 and so on, up to `most`."""
+
+    def number(text: str) -> int:
+        if text not in (str(2**i) for i in range(most.bit_length())):
+            raise argparse.ArgumentTypeError(f"{text!r:.40}: expected a power of two from 1 to {most:,}")
         return int(text)
 
     return number

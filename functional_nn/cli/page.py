@@ -26,7 +26,7 @@ from functional_nn.trained import Trained
 
 __all__ = ["write_page"]
 
-SETTINGS = ("batch_size", "learning_rate", "weight_decay", "shift", "flip", "patience", "seed")  # shown
+SETTINGS = ("batch_size", "chunk", "learning_rate", "weight_decay", "shift", "flip", "patience", "seed")  # shown
 PIECE = re.compile(r"<!-- (\w+) -->\n(.*?)\n(?=<!--|\Z)", re.DOTALL)
 
 
@@ -98,13 +98,14 @@ def _facts(network: Trained) -> Iterable[dict[str, str]]:
     about = network.about
     epochs = f"{about['epochs']}, of which the {_ordinal(about['best_epoch'])} had the lowest validation loss"
     validation = about["validation"]
+    settings = {name: value for name in SETTINGS if (value := about["settings"][name]) is not None}
     facts = {
         "model": repr(network.model),
         "parameters": f"{tree.size(network.params):,}",
         "input": " x ".join(map(str, network.input_shape)),
         "epochs": epochs,
         "validation": f"loss {validation['loss']:.4g}, accuracy {validation['accuracy']:.1%}",
-        **{name.replace("_", " "): str(about["settings"][name]) for name in SETTINGS},
+        **{name.replace("_", " "): str(value) for name, value in settings.items()},
         **about["versions"],
     }
     return [{"name": name, "value": value} for name, value in facts.items()]

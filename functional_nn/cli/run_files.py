@@ -19,6 +19,8 @@ from typing import NamedTuple
 from functional_nn.cli.options import NETWORK_ENDINGS
 from functional_nn.extras import needs_extra
 from functional_nn.files import exists, locked
+from functional_nn.result import FitResult
+from functional_nn.saving import load
 
 __all__ = ["RunFiles"]
 
@@ -74,6 +76,20 @@ class RunFiles(NamedTuple):
         if standing and not interrupted and not force:
             raise ValueError(f"{standing[0]} exists: name another --out, or give --force to replace it")
         return interrupted
+
+    def epochs_kept(self) -> int:
+        """Return how many epochs the checkpoint holds. Raises `ValueError` where it is none, and as `load` does."""
+        kept = load(self.checkpoint)
+        if not isinstance(kept, FitResult):
+            raise ValueError(f"{self.checkpoint}: holds a {type(kept).__name__}, expected the checkpoint of a run")
+        return len(kept.history)
+
+    def how_to_go_on(self, epochs: int | None = None) -> str:
+        """Return what an interrupt leaves: the file tells, which may lack the epoch that was being kept."""
+        if not self.checkpoint.exists():
+            return "no epoch had ended; the same command begins again"
+        total = "" if epochs is None else f" of {epochs}"
+        return f"{self.epochs_kept()}{total} epochs are kept in {self.checkpoint}; the same command goes on from there"
 
     def begin_anew(self) -> None:
         """Remove what an interrupted run left, or one that has ended."""

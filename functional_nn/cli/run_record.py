@@ -65,7 +65,7 @@ def _difference(name: str, given: Any, kept: Any) -> str:
 
 
 def _shown(value: Any) -> Any:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else value
 
 
 def _digest(splits: Splits) -> str:

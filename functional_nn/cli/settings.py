@@ -30,6 +30,7 @@ class Settings:
     model: str
     epochs: int
     batch_size: int
+    chunk: int | None  # None: `fit` chooses it
     learning_rate: float
     weight_decay: float
     shift: int
@@ -40,9 +41,10 @@ class Settings:
     def __str__(self) -> str:
         moved = [f"shifted by up to {self.shift} pixel{'s' if self.shift > 1 else ''}"] if self.shift else []
         moved += ["mirrored"] if self.flip else []
+        chunks = f" in chunks of {self.chunk}" if self.chunk else ""
         return (
-            f"at most {self.epochs} epochs, batches of {self.batch_size}, learning rate {self.learning_rate:g}, "
-            f"images {' and '.join(moved) or 'as they are'}"
+            f"at most {self.epochs} epochs, batches of {self.batch_size}{chunks}, "
+            f"learning rate {self.learning_rate:g}, images {' and '.join(moved) or 'as they are'}"
         )
 
     def optimizer(self, images: int) -> optim.Transform:
@@ -72,6 +74,8 @@ def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
     batch_size = _or(options.batch_size, min(_batch(n), n))
     if batch_size > n:
         raise ValueError(f"--batch-size {batch_size}: there are {n} training images: give {n} at most")
+    if options.chunk is not None and options.chunk > batch_size:
+        raise ValueError(f"--chunk {options.chunk}: a batch has {batch_size} images: give {batch_size} at most")
     steps_an_epoch = -(-n // batch_size)
     usual_epochs = min(max(round(network.steps / steps_an_epoch), FEWEST_EPOCHS), MOST_EPOCHS)
     epochs = _or(options.epochs, usual_epochs)
@@ -79,6 +83,7 @@ def chosen_settings(options: argparse.Namespace, splits: Splits) -> Settings:
         model,
         epochs,
         batch_size,
+        options.chunk,
         learning_rate=_or(options.learning_rate, network.grey_rate if grey else network.learning_rate),
         weight_decay=_or(options.weight_decay, network.grey_decay if grey else network.weight_decay),
         shift=_or(options.shift, min(side - 1, max(1, side // PIXELS_A_SHIFT))),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
-__all__ = ["silenced", "unheeded"]
+__all__ = ["say", "silenced", "unheeded"]
 
 
 class _Unheeded:
@@ -32,6 +32,11 @@ class _Unheeded:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def say(line: str) -> None:
+    """Print a line of a run's progress, at once."""
+    print(line, flush=True)
 
 
 def silenced(stream: IO[str]) -> None:

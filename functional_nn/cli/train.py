@@ -13,13 +13,24 @@ from __future__ import annotations
 import argparse
 
 from functional_nn.cli.networks import NETWORKS
-from functional_nn.cli.options import MOST_SEED, Parser, above_zero, named, named_path, not_below_zero, whole
+from functional_nn.cli.options import (
+    MOST_SEED,
+    Parser,
+    above_zero,
+    named,
+    named_path,
+    not_below_zero,
+    power_of_two,
+    whole,
+)
 from functional_nn.cli.run import train
 from functional_nn.cli.run_files import RunFiles
 from functional_nn.cli.streams import unheeded
+from functional_nn.parallel.processes import check_startable
 
 __all__ = ["EXAMPLES", "HELP", "add_options", "run"]
 
+MOST_PROCESSES = 256
 HELP = "train a network on your pictures"
 EXAMPLES = """\
 examples:
@@ -27,9 +38,18 @@ examples:
   functional-nn train pets --out pets.npz             # again, after Ctrl-C: it goes on
   functional-nn train pets --out big.npz --size 64 --epochs 40
   functional-nn train digits --out digits.npz --model lenet5
+  functional-nn train pets --out pets.npz --processes 2
   functional-nn train signs --out signs.npz --no-flip # pictures that mean something else in a mirror
 
-What you do not choose follows from the data: train prints it before it begins."""
+What you do not choose follows from the data: train prints it before it begins.
+
+--processes 2 gives the same network as threads do, sooner: the processes share out the chunks of each batch. On two
+cores it takes 10 to 30 % off the time of small_resnet, most where batches are small. The other networks compute a
+batch of up to 64 images of 32x32 at once, and nothing is gained, unless you cut it: with --chunk 32, lenet5 takes 30 %
+less time for batches of 64 on two processes, and 7 % more on threads. The perceptron gains nothing.
+
+A network depends on --chunk, in its last bits, but not on --processes and --workers: an interrupted run goes on with
+other numbers of these. Processes need the extra `processes`, and Linux or macOS."""
 
 
 def add_options(parser: Parser) -> None:
@@ -52,7 +72,14 @@ def add_options(parser: Parser) -> None:
         metavar="FILE.npz",
         help="keep the scaled pictures in this file, to read them faster",
     )
-    add("--workers", type=whole(), metavar="N", help="threads (default: one a core); the network does not depend on it")
+    add(
+        "--processes",
+        type=power_of_two(MOST_PROCESSES),
+        default=1,
+        metavar="N",
+        help="share out each batch among N processes, 1, 2, 4 and so on (default: 1); see below",
+    )
+    add("--workers", type=whole(), metavar="N", help="threads of each process (default: one a core in all)")
     _add_settings(parser)
 
 
@@ -60,6 +87,12 @@ def _add_settings(parser: Parser) -> None:
     add = parser.add_argument_group("settings that follow from the data where you do not choose them").add_argument
     add("--epochs", type=whole(), metavar="N", help="at most so many (default: 10 to 60, fewer for more pictures)")
     add("--batch-size", type=whole(), metavar="N", help="default: 8 to 64, smaller for fewer pictures")
+    add(
+        "--chunk",
+        type=whole(),
+        metavar="N",
+        help="compute a batch N images at a time (default: by the model's work)",
+    )
     add("--learning-rate", type=above_zero, metavar="R", help="Adam's, at its highest (default: the model's)")
     add("--weight-decay", type=not_below_zero, metavar="D", help="decoupled (default: the model's)")
     add(
@@ -80,6 +113,8 @@ def _add_settings(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, and return 0."""
     files = RunFiles.of(options.out)
+    if options.processes > 1:
+        check_startable(f"--processes {options.processes}", instead="leave it out, and training runs on threads")
     with unheeded(), files.held(options.data, options.cache):
         train(options, files, goes_on=files.goes_on(force=options.force))
     return 0

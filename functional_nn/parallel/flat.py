@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from functional_nn import tree
+from functional_nn.arguments import ARRAYS
 from functional_nn.nodes import Tree
 
-__all__ = ["Arrays", "Flat", "Layout", "axes_of", "layout_of"]
+__all__ = ["Arrays", "Flat", "Layout", "axes_of", "layout_of", "row_major"]
 
 Arrays = list[np.ndarray]
 # of arrays: their shapes, dtypes and the order of their axes in memory, the outermost first; None: row-major
@@ -73,10 +74,19 @@ class Flat:
 
 
 def layout_of(arrays: Arrays) -> Layout:
-    """Return the arrays' layout."""
+    """Return the arrays' layout. Raises `TypeError` for an array of objects."""
+    for array in arrays:
+        if array.dtype.hasobject:
+            remedy = "convert it to numbers or to text of one length, such as dtype U8"
+            raise TypeError(f"an array of dtype {array.dtype} holds addresses, which no other process knows: {remedy}")
     return [(array.shape, array.dtype, None if array.flags.c_contiguous else axes_of(array)) for array in arrays]
 
 
 def axes_of(array: np.ndarray) -> tuple[int, ...]:
     """Return the order of an array's axes in memory, the outermost first."""
     return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+
+
+def row_major(leaf: Any) -> Any:
+    """Return an array as files and messages give it back: the order in memory may change the last bits of a result."""
+    return np.asarray(leaf, order="C") if type(leaf) in ARRAYS else leaf  # others are refused where they are used

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-import sys
 import threading
-import traceback
 from collections.abc import Mapping
+from contextlib import suppress
+
+import numpy as np
 
 from functional_nn.parallel.pipe import ClosedError, Pipe
-from functional_nn.parallel.process_ranks import ProcessRanks, Report
-from functional_nn.parallel.ranks import sendable
+from functional_nn.parallel.process_ranks import ProcessRanks
+from functional_nn.parallel.ranks import report_of
 
 __all__ = ["serve"]
 
 
 def serve(rank: int, size: int, threads: int, spin_seconds: float, ends: Mapping[int, int]) -> None:
     """Run tasks; `ends` are the descriptors of the sockets to other ranks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which ends this one
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
     pipes = {other: Pipe(socket.socket(fileno=end), spin_seconds) for other, end in ends.items()}
     ranks = ProcessRanks(rank, size, threads, pipes)
     try:
         while True:
-            function, arguments = pipes[0].receive()
-            function(ranks, *arguments)
+            function, arguments, errors = pipes[0].receive()
+            with np.errstate(**errors):
+                function(ranks, *arguments)
             pipes[0].send(None)
     except ClosedError:  # another process has ended: the first one finds out why
         os._exit(0)
     except BaseException as error:
-        sys.stdout.flush()
-        cause = sendable(error) if isinstance(error, Exception) else None
-        pipes[0].send_failure(Report(rank, cause, traceback.format_exc()))
+        with suppress(ClosedError):
+            pipes[0].send_failure(report_of(error, rank))
         os._exit(1)
 
 

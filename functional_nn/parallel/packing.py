@@ -110,8 +110,8 @@ def packed(value: Any, pickler: Callable[..., Any] = _Pickler, least_shared: flo
     return Packed(stream.getvalue(), layout, memory)
 
 
-def packed_task(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Packed:
-    """Pack a function and its arguments: functions by value where no other process can import them.
+def packed_task(task: Any) -> Packed:
+    """Pack functions and their arguments: by value what no other process can import.
 
     So layers of a script or a notebook go along. A memory map goes as the name of its file.
     """
@@ -124,7 +124,7 @@ def packed_task(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Pac
             known = _reduced_array(obj)
             return super().reducer_override(obj) if known is NotImplemented else known
 
-    return packed((function, arguments), Pickler)
+    return packed(task, Pickler)
 
 
 def unpacked(head: bytes, layout: Layout, descriptors: list[int]) -> Any:
@@ -154,7 +154,8 @@ def _reduced_map(array: np.memmap[Any, Any]) -> Any:
     base: Any = array
     while type(base.base) is np.memmap:
         base = base.base
-    if array.filename is None or base.filename is None or not array.flags.c_contiguous:
+    # mode "c": what is written to the map is not in the file
+    if array.filename is None or base.filename is None or base.mode == "c" or not array.flags.c_contiguous:
         return _transposed, (np.array(array, subok=False), tuple(range(array.ndim)))
     offset = base.offset + array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
     return np.memmap, (os.fspath(array.filename), array.dtype, "r", offset, array.shape)

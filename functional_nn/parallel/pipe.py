@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import struct
@@ -45,9 +46,11 @@ class Pipe:
     def send(self, value: Any, *, pack: Packed | None = None) -> None:
         """Send a value, or what is packed already. Raises `ClosedError` where the other process has ended."""
         head, layout, memory = packed(value) if pack is None else pack
-        self._post(pickle.dumps((head, layout)), memory)
-        if pack is None and memory is not None:
-            memory.close()
+        try:
+            self._post(pickle.dumps((head, layout)), memory)
+        finally:
+            if pack is None and memory is not None:
+                memory.close()
 
     def receive(self) -> Any:
         """Return the value that the other process sends. Raises `ClosedError` where it has ended."""
@@ -70,8 +73,10 @@ class Pipe:
             target[...] = source
         if known:
             self._post(bytes((channel, turn)), None)
-        else:
+            return
+        try:
             self._post(pickle.dumps((channel, turn, layout)), memory)
+        finally:
             memory.close()
 
     def receive_arrays(self) -> Arrays:
@@ -86,6 +91,12 @@ class Pipe:
             self._in[channel] = Memory(layout, descriptors[0], copies=2)
             self._in[channel].close()
         return self._in[channel].copies[turn]
+
+    def skip(self) -> None:
+        """Receive a message and forget it."""
+        _, descriptors = self._taken()
+        for descriptor in descriptors:
+            os.close(descriptor)
 
     def send_failure(self, cause: Any) -> None:
         """Let the other process raise `Failure` wherever it waits for a message."""

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from functional_nn.parallel.flat import Arrays, Layout
 from functional_nn.parallel.pipe import Pipe
 from functional_nn.parallel.ranks import Ranks
 
-__all__ = ["REQUESTS", "ProcessRanks", "Report", "partners"]
+__all__ = ["REQUESTS", "ProcessRanks", "partners"]
 
 SUMS, REQUESTS = 0, 1  # what arrays are: a pipe keeps memory for each
-
-
-class Report(NamedTuple):
-    """What a rank says of its failure; the error is None where it was no ordinary exception."""
-
-    rank: int
-    error: Exception | None
-    traceback: str
 
 
 class ProcessRanks(Ranks):
@@ -31,9 +23,8 @@ class ProcessRanks(Ranks):
     def exchange(self, partner: int, arrays: Arrays | None, layout: Layout | None) -> Arrays | None:
         """See `Ranks`."""
         pipe = self.pipes[partner]
-        pipe.send_arrays(
-            arrays or [], SUMS
-        )  # none, too: a partner that need not wait would overwrite what is not read yet
+        # none, too: a partner that need not wait would overwrite what is not read yet
+        pipe.send_arrays(arrays or [], SUMS)
         theirs = pipe.receive_arrays()
         return None if layout is None else theirs
 

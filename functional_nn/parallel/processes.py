@@ -14,10 +14,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pickle import PicklingError
+from selectors import EVENT_READ, DefaultSelector
+from time import perf_counter
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,11 +27,11 @@ from functional_nn.arguments import count
 from functional_nn.extras import needs_extra
 from functional_nn.parallel.packing import packed_task
 from functional_nn.parallel.pipe import ClosedError, Failure, Pipe
-from functional_nn.parallel.process_ranks import REQUESTS, ProcessRanks, Report, partners
-from functional_nn.parallel.ranks import RankError, check_size
+from functional_nn.parallel.process_ranks import REQUESTS, ProcessRanks, partners
+from functional_nn.parallel.ranks import RankError, Report, check_size
 from functional_nn.parallel.threads import available_cores
 
-__all__ = ["Processes", "processes"]
+__all__ = ["Processes", "check_startable", "processes"]
 
 PROGRAM = "import sys; sys.path[:] = {path!r}; from functional_nn.parallel.helper import serve; serve{arguments!r}"
 SPIN_SECONDS = 3e-4  # a core that sleeps takes 0.1 ms to wake, as long as a sum takes to come
@@ -60,11 +62,10 @@ class Processes:
     def __enter__(self) -> Processes:
         if self._open:
             raise RuntimeError(f"{self!r}: is in use already; make another one for another block")
-        _check_system()
-        with needs_extra("processes", "fnn.processes"):
-            import cloudpickle  # noqa: F401
+        check_startable("fnn.processes", instead="use threads (the default), or MPI: comm=MPI.COMM_WORLD")
+        with self._ending_together():
+            self._start()
         self._open = True
-        self._start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -77,7 +78,7 @@ class Processes:
 
         What the body or another process raises ends the others; they start again when they are needed.
         """
-        with self._ending_together():
+        with self._working():
             ranks = self._begin(function, arguments)
             yield ranks
             for pipe in self._pipes.values():
@@ -89,7 +90,7 @@ class Processes:
 
         `task()` returns the function and its arguments.
         """
-        with self._ending_together():
+        with self._working():
             if self._session is None or self._session[0] != key:
                 function, *arguments = task()
                 self._session = (key, self._begin(function, tuple(arguments)))
@@ -100,9 +101,12 @@ class Processes:
         self._pipes[rank].send(value)
         self._pipes[rank].send_arrays(arrays, REQUESTS)
 
-    def _begin(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessRanks:
+    def check_open(self) -> None:
+        """Raise `ValueError` outside of the block."""
         if not self._open:
             raise ValueError(f"{self!r}: has not begun or has ended: use it as `with fnn.processes(n) as comm:`")
+
+    def _begin(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessRanks:
         if self._session is not None:
             self._session = None
             for pipe in self._pipes.values():
@@ -111,14 +115,16 @@ class Processes:
         if len(self._pipes) < self.size - 1:
             self._start()
         try:
-            pack = packed_task(function, arguments)
+            pack = packed_task((function, arguments, np.geterr()))
         except (TypeError, AttributeError, PicklingError, RecursionError) as error:
             kinds = "functions, layers, losses and arrays can, locks, open files and generators cannot"
             raise TypeError(f"{self!r}: an argument cannot go to another process: {error}; {kinds}") from error
-        for pipe in self._pipes.values():
-            pipe.send(None, pack=pack)
-        if pack.memory is not None:
-            pack.memory.close()
+        try:
+            for pipe in self._pipes.values():
+                pipe.send(None, pack=pack)
+        finally:
+            if pack.memory is not None:
+                pack.memory.close()
         own = {rank: self._pipes[rank] for rank in partners(0, self.size)}
         return ProcessRanks(0, self.size, self._threads(), own)
 
@@ -128,25 +134,28 @@ class Processes:
     def _start(self) -> None:
         """Start the other processes, each with sockets to those with which it exchanges sums, and to this one."""
         ends: list[dict[int, socket.socket]] = [{} for _ in range(self.size)]
-        for rank in range(1, self.size):
-            for other in {0, *partners(rank, self.size)}:
-                if other < rank:
-                    ends[rank][other], ends[other][rank] = socket.socketpair()
         spin = SPIN_SECONDS if self.size * self._threads() <= available_cores() else 0.0
-        for rank in range(1, self.size):
-            descriptors = {other: end.fileno() for other, end in ends[rank].items()}
-            arguments = (rank, self.size, self._threads(), spin, descriptors)
-            self._helpers.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", PROGRAM.format(path=sys.path, arguments=arguments)],
-                    stdin=subprocess.PIPE,  # it ends when this process does
-                    pass_fds=tuple(descriptors.values()),
-                    start_new_session=True,  # Ctrl-C comes to this process alone, which ends the others
+        with ExitStack() as theirs:
+            for rank in range(1, self.size):
+                for other in {0, *partners(rank, self.size)}:
+                    if other < rank:
+                        end, ends[rank][other] = map(_above_standard_streams, socket.socketpair())
+                        theirs.enter_context(ends[rank][other])
+                        if other == 0:
+                            self._pipes[rank] = Pipe(end, spin)
+                        else:
+                            ends[other][rank] = theirs.enter_context(end)
+            for rank in range(1, self.size):
+                descriptors = {other: end.fileno() for other, end in ends[rank].items()}
+                arguments = (rank, self.size, self._threads(), spin, descriptors)
+                self._helpers.append(
+                    subprocess.Popen(
+                        [sys.executable, "-u", "-c", PROGRAM.format(path=sys.path, arguments=arguments)],
+                        stdin=subprocess.PIPE,  # it ends when this process does
+                        pass_fds=tuple(descriptors.values()),
+                        start_new_session=True,  # Ctrl-C comes to this process alone, which ends the others
+                    )
                 )
-            )
-        for end in (end for rank in range(1, self.size) for end in ends[rank].values()):
-            end.close()
-        self._pipes = {rank: Pipe(end, spin) for rank, end in ends[0].items()}
 
     def _stop(self) -> None:
         """End the other processes."""
@@ -162,10 +171,19 @@ class Processes:
         self._helpers, self._pipes, self._session = [], {}, None
 
     @contextmanager
-    def _ending_together(self) -> Iterator[None]:
+    def _working(self) -> Iterator[None]:
+        self.check_open()
         if not self._at_work.acquire(blocking=False):
             remedy = "a callback, or another thread, must call without comm, or with processes of its own"
             raise RuntimeError(f"{self!r}: is at work in another call: {remedy}")
+        try:
+            with self._ending_together():
+                yield
+        finally:
+            self._at_work.release()
+
+    @contextmanager
+    def _ending_together(self) -> Iterator[None]:
         try:
             yield
         except (ClosedError, Failure) as error:
@@ -173,18 +191,14 @@ class Processes:
         except BaseException:
             self._stop()
             raise
-        finally:
-            self._at_work.release()
 
     def _cause(self, error: ClosedError | Failure) -> BaseException:
         """Return what the process raised that failed first, or how it ended; end all."""
-        report = error.cause if isinstance(error, Failure) else self._report()
+        report: Report | None = error.cause if isinstance(error, Failure) else self._report()
         ended = [(rank, helper.poll()) for rank, helper in enumerate(self._helpers, 1)]
         self._stop()
-        if isinstance(report, Report):
-            cause = report.error or RankError("a process ended")
-            cause.add_note(f"in process {report.rank} of {self.size}:\n{report.traceback.rstrip()}")
-            return cause
+        if report is not None:
+            return report.error(self.size)
         for rank, code in ended:
             if code:
                 how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -192,20 +206,32 @@ class Processes:
         return RankError("another process has ended")
 
     def _report(self) -> Report | None:
-        """Return what a process that ended has reported, before or while the others end."""
-        report = None
-        for pipe, helper in zip(self._pipes.values(), self._helpers, strict=True):
-            pipe.end.settimeout(SECONDS_TO_END)
-            try:
-                while report is None:
-                    pipe.receive_arrays()
-            except Failure as failure:
-                report = failure.cause
-            except (OSError, ValueError, TypeError):
-                pass
-            with suppress(subprocess.TimeoutExpired):
-                helper.wait(0.1)
-        return report
+        """Return what a process has reported that failed; none of one that was killed. The others end of themselves."""
+        until = perf_counter() + SECONDS_TO_END
+        with DefaultSelector() as selector:
+            for pipe, helper in zip(self._pipes.values(), self._helpers, strict=True):
+                selector.register(pipe, EVENT_READ, helper)
+            while selector.get_map() and (ready := selector.select(max(0.0, until - perf_counter()))):
+                for key, _ in ready:
+                    try:
+                        cast(Pipe, key.fileobj).skip()
+                    except Failure as failure:
+                        return failure.cause
+                    except ClosedError:
+                        selector.unregister(key.fileobj)
+                        if key.data.wait():
+                            return None
+        return None
+
+
+def _above_standard_streams(end: socket.socket) -> socket.socket:
+    """Return the socket, under another descriptor where a standard stream is closed: the helper has one of its own."""
+    if end.fileno() > 2:
+        return end
+    from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+    with end:
+        return socket.socket(fileno=fcntl(end, F_DUPFD_CLOEXEC, 3))
 
 
 def processes(n: int) -> Processes:
@@ -232,7 +258,9 @@ def processes(n: int) -> Processes:
     return Processes(n)
 
 
-def _check_system() -> None:
+def check_startable(purpose: str, instead: str) -> None:
+    """Raise `OSError`, which says what to do `instead`, or `ImportError` where processes cannot start here."""
     if not hasattr(socket, "send_fds"):
-        remedy = "use threads (the default), or MPI: comm=MPI.COMM_WORLD"
-        raise OSError(f"processes: this system passes no descriptors between processes: {remedy}")
+        raise OSError(f"{purpose}: this system passes no descriptors between processes: {instead}")
+    with needs_extra("processes", purpose):
+        import cloudpickle  # noqa: F401

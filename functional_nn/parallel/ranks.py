@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import sys
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 
 from functional_nn.nodes import Tree
 from functional_nn.parallel.flat import Arrays, Flat, Layout
@@ -18,11 +22,12 @@ __all__ = [
     "Layout",
     "RankError",
     "Ranks",
+    "Report",
     "alike",
     "check_size",
     "is_alike",
     "own_share",
-    "sendable",
+    "report_of",
 ]
 
 Result = TypeVar("Result")
@@ -71,15 +76,13 @@ class Ranks(ABC):
         try:
             outcome = task()
         except Exception as raised:
-            error, failure = raised, (sendable(raised), traceback.format_exc())
+            error, failure = raised, report_of(raised, self.rank)
         answers = self.gather((outcome, failure))
         if error is not None:
             raise alike(error)
-        for rank, (_, theirs) in enumerate(answers):
-            if theirs is not None:
-                cause, text = theirs
-                cause.add_note(f"on rank {rank} of {self.size}:\n{text.rstrip()}")
-                raise alike(cause)
+        for _, report in answers:
+            if report is not None:
+                raise alike(report.error(self.size))
         return [theirs for theirs, _ in answers]
 
 
@@ -123,15 +126,45 @@ def is_alike(error: BaseException) -> bool:
     return getattr(error, "on_all_ranks", False)
 
 
-def sendable(error: Exception) -> Exception:
-    """Return the error, or, where it does not pickle, one with its text and what else of it does."""
+class Report(NamedTuple):
+    """What the other ranks learn of an error."""
+
+    rank: int
+    pickled: list[bytes]  # the error, a `RankError` with its text and what else it has, and one without: what pickles
+    traceback: str
+
+    def error(self, size: int) -> Exception:
+        """Return the error, or as much of it as this rank can make."""
+        for pickled in self.pickled:
+            with suppress(Exception):
+                error = pickle.loads(pickled)
+                error.add_note(f"on rank {self.rank} of {size}:\n{self.traceback}")
+                return error
+        raise AssertionError("a RankError with a text can be made everywhere")
+
+
+def report_of(error: BaseException, rank: int) -> Report:
+    """Return what the other ranks learn of this rank's error; one that ends a process is a `RankError` there."""
     text = f"{type(error).__name__}: {error}"
     stand_in = RankError(text)
     stand_in.__dict__.update(error.__dict__)  # its notes, and the result that a callback's error has
-    for one in (error, stand_in):
-        try:
-            pickle.loads(pickle.dumps(one))
-        except Exception:
-            continue
-        return one
-    return RankError(text)
+    pickled = []
+    for one in (*([error] if isinstance(error, Exception) else []), stand_in, RankError(text)):
+        stream = io.BytesIO()
+        with suppress(Exception):
+            _ReportPickler(stream).dump(one)
+            pickled.append(stream.getvalue())
+    return Report(rank, pickled, "".join(traceback.format_exception(error)).rstrip())
+
+
+class _ReportPickler(pickle.Pickler):
+    """Pickles a class of the script by its name: what a helper has of it is a copy, and `__main__` another module."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, type) and obj.__module__ == "__main__":
+            return _in_script, (obj.__qualname__,)
+        return NotImplemented
+
+
+def _in_script(name: str) -> Any:
+    return attrgetter(name)(sys.modules["__main__"])

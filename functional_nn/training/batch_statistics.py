@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from functional_nn import tree
 from functional_nn.anatomy import Path, replace_leaves
 from functional_nn.arguments import count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.parallel import Comm, Ranks, check_comm, own_share, together
+from functional_nn.parallel.flat import row_major
 from functional_nn.training.evaluation import as_transform, check_batch
 from functional_nn.training.grad import BatchTransform
 
@@ -61,9 +63,10 @@ def statistics(
     if len(check_batch("statistics", "x", x)) == 0:
         raise ValueError("statistics: x has 0 examples, expected at least one")
     prepare = as_transform("statistics", transform)
+    check_comm("statistics", comm)
     if not needs_statistics(model):
         return params
-    with together(check_comm("statistics", comm), _statistics_beside, model, params, x, step, prepare) as ranks:
+    with together(comm, _statistics_beside, model, params, x, step, prepare) as ranks:
         return with_statistics(model, params, x, step, prepare, ranks)
 
 
@@ -72,6 +75,7 @@ def with_statistics(
 ) -> Params:
     """Return params with the statistics of x, in batches of `step`, on every rank: each passes its part of them."""
     moments: dict[Path, list[Moments]] = {}
+    params = tree.map(row_major, params)
 
     def noting(path: Path, leaf: Layer) -> Layer:
         if not leaf.moments:
@@ -84,7 +88,7 @@ def with_statistics(
 
     def noted() -> dict[Path, list[Moments]]:
         for i in own_share(-(-len(x) // step), ranks):
-            model.apply(params, prepare(x[i * step : (i + 1) * step], None))
+            model.apply(params, prepare(row_major(x[i * step : (i + 1) * step]), None))
         return moments
 
     with one_blas_thread():

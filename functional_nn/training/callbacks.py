@@ -141,8 +141,10 @@ class KeepBest(Value):
 
     def __call__(self, result: FitResult) -> None:
         """Keep the result if its last epoch is better than the one kept."""
-        if self._improved(result, partial(self.found, result)) and self.path is not None:
-            save(self.path, result)
+        if self._is_best(result, partial(self.found, result)):
+            if self.path is not None:
+                save(self.path, result)
+            self._kept[:] = [result]
 
     def found(self, result: FitResult) -> Any:
         """Return what the file holds where a run that goes on from `result` needs it; else None."""
@@ -152,9 +154,10 @@ class KeepBest(Value):
 
     def elsewhere(self, result: FitResult, found: Any) -> None:
         """Do the same on another rank than the first, which alone has the file and has `found` this in it."""
-        self._improved(result, lambda: found)
+        if self._is_best(result, lambda: found):
+            self._kept[:] = [result]
 
-    def _improved(self, result: FitResult, find: Callable[[], Any]) -> bool:
+    def _is_best(self, result: FitResult, find: Callable[[], Any]) -> bool:
         figures = _figures("keep_best", result, self.monitor)
         if len(figures) == 1:  # a new run
             self._kept.clear()
@@ -162,9 +165,7 @@ class KeepBest(Value):
             self._kept[:] = [_checked(found, self.path, result)]
         if self._kept:
             best = _figures("keep_best", self.result, self.monitor)[-1]
-            if _best([best, figures[-1]], self.monitor) == 0:
-                return False
-        self._kept[:] = [result]
+            return _best([best, figures[-1]], self.monitor) == 1
         return True
 
 

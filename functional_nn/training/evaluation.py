@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from functional_nn import keys
+from functional_nn import keys, tree
 from functional_nn.arguments import array, count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss, check_loss
 from functional_nn.parallel import Comm, Ranks, check_comm, in_order, own_share, together
+from functional_nn.parallel.flat import row_major
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
 
@@ -112,28 +113,30 @@ def predicted(
     """Return the outputs for all of x on every rank, each of which computes the chunks of its part."""
     with one_blas_thread():
         if ranks.size == 1:
-            chunk = _chunk(model, params, x, prepare)
-            if len(x) <= chunk:
-                return model.apply(params, prepare(x, None))
-        pieces = [
-            piece
-            for theirs in ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
-            for piece in theirs
-        ]
-    return np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+            return _joined(_own_pieces(model, params, x, prepare, workers, ranks))
+        everyones = ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
+    return _joined([piece for theirs in everyones for piece in theirs])
+
+
+def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def _own_pieces(
     model: Layer, params: Params, x: np.ndarray, prepare: BatchTransform, workers: int | None, ranks: Ranks
 ) -> list[np.ndarray]:
+    """Return the outputs of the chunks of this rank's part; the first rank computes the only chunk."""
     chunk = _chunk(model, params, x, prepare)
-    own, pieces = own_share(max(1, -(-len(x) // chunk)), ranks), []
-    in_order(
-        lambda i: model.apply(params, prepare(x[own[i] * chunk : (own[i] + 1) * chunk], None)),
-        len(own),
-        workers or ranks.threads,
-        lambda _, piece: pieces.append(piece),
-    )
+    if len(x) <= chunk:
+        return [model.apply(params, prepare(x, None))] if ranks.rank == 0 else []
+    own, pieces = own_share(-(-len(x) // chunk), ranks), []
+    params = tree.map(row_major, params)  # as every rank has them, and each part
+
+    def task(i: int) -> np.ndarray:
+        part = row_major(x[own[i] * chunk : (own[i] + 1) * chunk])
+        return model.apply(params, prepare(part, None))
+
+    in_order(task, len(own), workers or ranks.threads, lambda _, piece: pieces.append(piece))
     return pieces
 
 

@@ -13,6 +13,7 @@ from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Params, Shape
 from functional_nn.parallel import Comm, Processes, ProcessRanks, Ranks, check_comm, is_communicator, together
 from functional_nn.parallel.binary_tree import own_leaves
+from functional_nn.parallel.flat import row_major
 from functional_nn.training.chunks import training_chunk_size
 from functional_nn.training.grad import GradFunction, ValueAndGrad
 from functional_nn.training.mean import Batch, Cut, Mean, Part, mean_over
@@ -51,6 +52,8 @@ class DataParallel:
                 raise ValueError(f"data_parallel: {name} is a single number, expected a batch (n, ...)")
         if len(targets) != len(x):
             raise ValueError(f"data_parallel: x has {len(x)} examples, targets {len(targets)}")
+        if isinstance(self.comm, Processes):
+            self.comm.check_open()
         batch = Batch(x, targets)
         chunk = self._chunk(params, batch)
         with one_blas_thread():
@@ -73,6 +76,9 @@ class DataParallel:
         )
 
     def _mean(self, params: Params, batch: Batch, cut: Cut, outputs: list[np.ndarray]) -> Mean:
+        if cut.chunks > 1:
+            params = tree.map(row_major, params)  # as every rank has them
+
         def part(i: int) -> Part:
             return batch.part(i * cut.chunk, (i + 1) * cut.chunk)
 
@@ -80,12 +86,13 @@ class DataParallel:
             with together(self.comm, _serve) as ranks:
                 return mean_over(self.grad_fn, params, part, cut, ranks, self.workers, outputs)
         named = tree.items(params)
+        leaves = [array("data_parallel", f"params: {path}", leaf) for path, leaf in named]
         key = (self, [path for path, _ in named])
         with self.comm.session(key, lambda: (_serve, self.grad_fn, params, self.workers)) as ranks:
             for rank in range(1, ranks.size):
                 own = own_leaves(cut.chunks, rank, ranks.size)
-                arrays = batch.part(own.start * cut.chunk, own.stop * cut.chunk)
-                self.comm.request(rank, (cut, np.geterr()), [*(leaf for _, leaf in named), *arrays])
+                part_of_rank = batch.part(own.start * cut.chunk, own.stop * cut.chunk)
+                self.comm.request(rank, (cut, np.geterr()), [*leaves, *part_of_rank])
             return mean_over(self.grad_fn, params, part, cut, ranks, self.workers, outputs)
 
     def _chunk(self, params: Params, batch: Batch) -> int:

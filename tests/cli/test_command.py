@@ -15,6 +15,7 @@ import pytest
 import functional_nn as fnn
 from functional_nn.cli import command as the_command
 from functional_nn.cli import main
+from functional_nn.parallel import RankError
 from tests.cli.conftest import Run
 
 COMMANDS = ("train", "classify", "evaluate", "summary", "check")
@@ -88,7 +89,7 @@ def test_an_empty_name_is_no_folder(arguments: tuple[str, ...], run: Run) -> Non
     assert "expected the name of a file or a folder" in ran.err
 
 
-@pytest.mark.parametrize("error", [ValueError, TypeError, OSError, ImportError, fnn.DivergenceError])
+@pytest.mark.parametrize("error", [ValueError, TypeError, OSError, ImportError, fnn.DivergenceError, RankError])
 def test_expected_errors_are_a_line_and_with_traceback_more(error: type, run: Run, monkeypatch) -> None:
     def fails(*arguments: object) -> None:
         raise error("what to do", None) if error is fnn.DivergenceError else error("what to do")

@@ -59,6 +59,13 @@ def test_the_page_tells_the_figures(net: Path) -> None:
     assert "from 51.0% to 100.0% (95 % interval)" in words
     assert f"{about['epochs']}, of which the {about['best_epoch']}" in words
     assert "functional-nn classify pets.npz" in words
+    assert "chunk" not in words
+
+
+def test_a_chunk_is_told_where_it_was_chosen(pets: Path, run: Run) -> None:
+    assert run("train", pets, "--out", "pets.npz", *QUICK, "--chunk", 4).code == 0
+    words = [word.strip() for word in Reader(Path("pets.html").read_text(encoding="utf-8")).words if word.strip()]
+    assert words[words.index("chunk") + 1] == "4"
 
 
 def test_names_of_classes_are_text_and_no_markup(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ from functional_nn import data, optim
 from functional_nn.cli.networks import NETWORKS
 from functional_nn.cli.settings import Settings, chosen_settings
 
-NOTHING = dict.fromkeys(("model", "epochs", "batch_size", "learning_rate", "weight_decay", "shift", "flip", "patience"))
+NAMES = ("model", "epochs", "batch_size", "chunk", "learning_rate", "weight_decay", "shift", "flip", "patience")
+NOTHING = dict.fromkeys(NAMES)
 
 
 def settings(n: int, size: int = 32, channels: int = 3, **chosen: object) -> Settings:
@@ -60,6 +61,7 @@ def test_what_is_chosen_stays() -> None:
         "model": "improved",
         "epochs": 3,
         "batch_size": 5,
+        "chunk": 3,
         "learning_rate": 0.5,
         "weight_decay": 0.0,
         "shift": 0,
@@ -68,6 +70,15 @@ def test_what_is_chosen_stays() -> None:
         "seed": 7,
     }
     assert settings(100, **chosen) == Settings(**chosen)
+
+
+def test_a_chunk_is_chosen_by_the_library_unless_it_is_given_and_then_it_is_told() -> None:
+    assert settings(100).chunk is None
+    assert "batches of 8, " in str(settings(100))
+    assert "batches of 8 in chunks of 2, " in str(settings(100, chunk=2))
+    assert settings(100, chunk=8).chunk == 8  # a whole batch
+    with pytest.raises(ValueError, match="--chunk 9: a batch has 8 images: give 8 at most"):
+        settings(100, chunk=9)
 
 
 def test_training_images_are_mirrored_then_shifted_then_standardized() -> None:

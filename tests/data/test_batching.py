@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functional_nn.data import batches, one_hot
+from functional_nn.data.batching import shuffled
 
 sizes = st.integers(1, 40)
 keys = st.none() | st.integers(0, 2**40)
@@ -61,6 +62,22 @@ def test_a_drawn_batch_is_a_copy_and_an_ordered_one_a_view() -> None:
     ordered, _ = next(batches(x, y, 4, None))
     assert not np.shares_memory(drawn, x)
     assert np.shares_memory(ordered, x)
+
+
+@given(n=sizes, batch_size=sizes, key=st.integers(0, 2**40) | st.tuples(st.integers(0, 9), st.integers(0, 9)))
+def test_the_batches_are_those_of_the_drawn_indices(n: int, batch_size: int, key: int | tuple[int, ...]) -> None:
+    first, *rest = (key,) if isinstance(key, int) else key
+    order = np.random.default_rng(np.random.SeedSequence(first, spawn_key=tuple(rest))).permutation(n)
+    indices = shuffled(n, batch_size, key)
+    assert [chosen.tolist() for chosen in indices] == [
+        order[i : i + batch_size].tolist() for i in range(0, n, batch_size)
+    ]
+    x, y = examples(n)
+    found = list(batches(x, y, batch_size, key))
+    assert len(found) == len(indices)
+    for chosen, (xb, yb) in zip(indices, found, strict=True):
+        np.testing.assert_array_equal(xb, x[chosen])
+        np.testing.assert_array_equal(yb, y[chosen])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,21 @@ def test_a_disk_that_is_full_leaves_the_old_file(ending: str, tmp_path: Path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert file.read_bytes() == old
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_an_interrupt_within_an_entry_stays_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fnn.save(tmp_path / "a.npz", PARAMS)
+    before = (tmp_path / "a.npz").read_bytes()
+
+    def press_ctrl_c(stream: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # between the opening of an entry and its `with`
+        patch.setattr(zipfile._ZipWriteFile, "__enter__", press_ctrl_c, raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            fnn.save(tmp_path / "a.npz", {"w": 1.0})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+    assert (tmp_path / "a.npz").read_bytes() == before
 
 
 def test_without_safetensors_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,7 @@
 """`keep_best` with a file: it holds the best result, and a run that goes on goes on from it."""
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,35 @@ def test_without_a_file_the_best_of_the_epochs_seen_is_kept():
     for result in histories([9.0]):
         best(result)
     assert best.result.state == 1  # a new run
+
+
+def test_other_ranks_keep_the_same_and_write_no_file(tmp_path):
+    values = [3.0, 1.0, 2.0, 0.5, 0.7]
+    first, other = (callbacks.keep_best(path=tmp_path / name) for name in ("first.npz", "other.npz"))
+    for result in [*histories(values), *histories([2.0])]:  # and another run
+        first(result)
+        assert other.elsewhere(result, None) is None
+        assert other.result.state == first.result.state
+    assert names(tmp_path) == ["first.npz"]
+
+
+def test_an_epoch_that_could_not_be_written_is_written_when_it_comes_again(tmp_path, monkeypatch):
+    """As in a run that goes on, with the same callback, after there was no room."""
+    path = tmp_path / "best.npz"
+    best = callbacks.keep_best(path=path)
+    first, second = histories([3.0, 1.0])
+    best(first)
+    with monkeypatch.context() as patched:
+        patched.setattr("functional_nn.training.callbacks.save", no_room)
+        with pytest.raises(OSError, match="No space left on device"):
+            best(second)
+    assert best.result.state == fnn.load(path).state == 1
+    best(second)
+    assert best.result.state == fnn.load(path).state == 2
+
+
+def no_room(path, value):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_killed_run_has_the_best_of_the_uninterrupted_one(tmp_path):

@@ -153,6 +153,15 @@ def test_the_log_holds_the_whole_history_after_a_resume_too(tmp_path):
     assert [float(line.split(",")[1]) for line in lines[1:]] == [record["loss"] for record in whole.history]
 
 
+def test_other_ranks_write_no_log_and_call_any_other_callback_as_the_first(tmp_path):
+    log = callbacks.csv_log(tmp_path / "history.csv")
+    assert log.elsewhere(next(histories([1.0]))) is None
+    assert list(tmp_path.iterdir()) == []
+    assert callbacks.early_stopping(2).elsewhere is None
+    told = callbacks.Callback(lambda result: True, elsewhere=lambda result: False)
+    assert (told(None), told.elsewhere(None)) == (True, False)
+
+
 def test_a_log_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeypatch):
     path = tmp_path / "history.csv"
     write = callbacks.csv_log(path)

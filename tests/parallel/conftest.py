@@ -1,0 +1,35 @@
+"""Processes for the tests of a module: they are started once, as interpreters take their time."""
+
+import sys
+
+import psutil
+import pytest
+
+import functional_nn as fnn
+from tests.parallel.leftovers import time_limit
+
+
+@pytest.fixture(autouse=True)
+def _limited():
+    if sys.platform == "win32":
+        yield
+    else:
+        with time_limit():
+            yield
+
+
+def started(n):
+    with fnn.processes(n) as comm:
+        yield comm
+        last = [helper.pid for helper in comm._helpers]
+    assert not any(psutil.pid_exists(pid) for pid in last)
+
+
+@pytest.fixture(scope="module")
+def two():
+    yield from started(2)
+
+
+@pytest.fixture(scope="module")
+def four():
+    yield from started(4)
