@@ -1,6 +1,6 @@
 """Speed, measured in one run: ratios to the peers (below 1: functional_nn is faster), the limit, growth and memory.
 
-    python -m experiments.benchmark [--peers torch,jax,sklearn] [--quick] [--out DIR]
+    python -m experiments.benchmark [--peers torch,jax,sklearn] [--quick] [--processes] [--out DIR]
 
 Each contestant runs in a process of its own, and they take turns, so that noise affects all alike. The figures are
 medians.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 
-from experiments.running.options import base_parser, check_out, command, missing, require
+from experiments.running.options import InputError, base_parser, check_out, command, missing, require
 
 PEERS = {"torch": ("torch", "torch.compile"), "jax": ("jax",), "sklearn": ("sklearn",)}
 
@@ -21,6 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--peers", type=_peers, metavar="A,B", help=f"any of {','.join(PEERS)} (default: those that are installed)")
     add("--quick", action="store_true", help="batches 1 and 128 alone, fewer steps, no growth")
+    add("--processes", action="store_true", help="only what is measured on several processes too")
     return parser
 
 
@@ -41,7 +42,24 @@ def main(options: argparse.Namespace) -> None:
     from experiments.benchmark.run import benchmark  # needs the extra
 
     peers = options.peers or _installed_peers()
-    benchmark([name for peer in peers for name in PEERS[peer]], options.out, quick=options.quick)
+    names = [name for peer in peers for name in PEERS[peer]]
+    benchmark(names, options.out, quick=options.quick, processes=_processes(options), rest=not options.processes)
+
+
+def _processes(options: argparse.Namespace) -> bool:
+    """Return whether to measure on several processes."""
+    from experiments.benchmark.works import process_count
+
+    why = None
+    if importlib.util.find_spec("cloudpickle") is None:
+        why = missing("cloudpickle")
+    elif process_count() == 1:
+        why = "there is one core"
+    if why is not None and options.processes:
+        raise InputError(f"--processes: {why}")
+    if why is not None:
+        print(f"several processes are left out: {why}")
+    return why is None
 
 
 def _installed_peers() -> list[str]:

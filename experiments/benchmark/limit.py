@@ -74,11 +74,11 @@ def import_ms(times: int = 9) -> float:
 
 def cold_start_ms(peers: list[str], times: int = 5) -> dict[str, float]:
     """Return the milliseconds from a new process to the end of the first training step of LeNet-5, batch 128."""
-    contestants = ["ours", *(peer for peer in peers if peer in ("torch", "jax"))]
+    contestants = ["threads", *(peer for peer in peers if peer in ("torch", "jax"))]
     code = (
-        "from time import perf_counter; began = perf_counter(); "
+        "from time import perf_counter; began = perf_counter(); from contextlib import ExitStack; "
         "from experiments.benchmark.stopwatch import _prepare; from experiments.benchmark.works import Work; "
-        "_prepare({name!r}, Work('lenet5', 'train', 128))(); print(1e3 * (perf_counter() - began))"
+        "_prepare({name!r}, Work('lenet5', 'train', 128), ExitStack())(1); print(1e3 * (perf_counter() - began))"
     )
     runs = {name: [sys.executable, "-c", code.format(name=name)] for name in contestants}
     return {

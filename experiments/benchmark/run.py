@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_info
 from experiments.benchmark.limit import cold_start_ms, growth, import_ms, peak_memory, sgemm_rate, step_multiply_adds
 from experiments.benchmark.profile import on_threads, profile, show
 from experiments.benchmark.ratios import ratios_picture
+from experiments.benchmark.starts import fit_start_ms, processes_start_ms
 from experiments.benchmark.stopwatch import alternate
-from experiments.benchmark.works import ALONE, LAYERS, Work
+from experiments.benchmark.works import ALONE, LAYERS, ON_PROCESSES, Work
 from experiments.running.machine import processor
 from experiments.showing.files import write_json, write_whole
 from functional_nn.training import available_cores
@@ -29,30 +30,29 @@ WORKS = [
     *(Work(network, mode, n) for network in ("lenet5", "improved", "perceptron") for mode in MODES for n in BATCHES),
     *(Work(network, "adam", 128) for network in ("lenet5", "perceptron")),
     Work("perceptron", "epoch", 128),
-    *(Work(network, "fit", 128) for network in ("lenet5", "improved")),
+    *(work for work in ON_PROCESSES if work.mode == "fit"),
     Work("wide", "train", 64),
     *(Work(layer, "train", 128) for layer in (*LAYERS, *ALONE)),
 ]
-Comparison = dict[str, Any]  # of one work with one peer
+Comparison = dict[str, Any]  # of one contestant of ours with one peer in one work
 
 
-def benchmark(peers: list[str], out: Path, *, quick: bool) -> None:
-    """Measure all works beside these peers, and write results.json and, where there are peers, ratios.svg."""
+def benchmark(peers: list[str], out: Path, *, quick: bool = False, processes: bool = True, rest: bool = True) -> None:
+    """Measure all works beside these peers, and write results.json and, where there are peers, ratios.svg.
+
+    With `processes`, some works run on several processes too; without `rest`, only these are measured.
+    """
     steps = QUICK_STEPS if quick else STEPS
     print(f"{machine()}; steps a contestant: {steps}")
-    works = [work for work in WORKS if not quick or work.batch in QUICK_BATCHES]
-    comparisons = [comparison for work in works for comparison in compare(work, peers, steps)]
-    comparisons += compare_with_loops(steps)
-    limit = against_the_limit(comparisons)
-    print(limit["text"])
-    results: dict[str, Any] = {"machine": machine(), "steps": steps, "rows": comparisons, "limit": limit}
-    if not quick:
-        rest = {"import_ms": import_ms(), "cold_start_ms": cold_start_ms(peers), "growth": growth()}
-        rest["peak_memory_mib"] = peak_memory()
-        print(json.dumps(rest, indent=1))
-        results |= rest
-    for network in ("lenet5", "improved"):
-        results |= _where_the_time_goes(network)
+    works = [work for work in WORKS if (rest or work in ON_PROCESSES) and (not quick or work.batch in QUICK_BATCHES)]
+    comparisons = [comparison for work in works for comparison in compare(work, peers, steps, processes=processes)]
+    results: dict[str, Any] = {"machine": machine(), "steps": steps, "rows": comparisons}
+    if rest:
+        results |= _rest(comparisons, peers, steps, quick=quick)
+    if processes and not quick:
+        starts = {"processes_start_ms": processes_start_ms(), "fit_start_ms": fit_start_ms(Work("lenet5", "fit", 128))}
+        print(json.dumps(starts, indent=1))
+        results |= starts
     write_json(out / "results.json", results)
     picture = ratios_picture(comparisons)
     if picture is not None:
@@ -60,37 +60,43 @@ def benchmark(peers: list[str], out: Path, *, quick: bool) -> None:
     print(f"written: {out}/results.json{' and ratios.svg' if picture is not None else ''}")
 
 
-def compare(work: Work, peers: list[str], steps: int) -> list[Comparison]:
-    """Measure one work with all contestants that can do it; print and return a comparison with each peer."""
+def compare(work: Work, peers: list[str], steps: int, *, processes: bool) -> list[Comparison]:
+    """Measure one work with all contestants that can do it; print and return the comparisons.
+
+    Threads are compared with each peer, processes with PyTorch and with threads.
+    """
     able = [peer for peer in peers if _does(peer, work)]
-    if not able:
+    several = processes and work in ON_PROCESSES
+    if not able and not several:
         return []
     if work.network == "wide" or work.mode == "epoch":
         steps = max(10, steps // 6)
     if work.mode == "fit":
         steps = max(4, steps // 12)
-    seconds = alternate(["ours", *able], work, steps)
-    return [_comparison(work, peer, seconds["ours"], seconds[peer]) for peer in able]
+    names = ["threads", *(["processes"] if several else []), *able]
+    seconds = alternate(names, work, steps, warmup=1 if work.mode == "fit" else 5)
+    pairs = [("threads", peer) for peer in able]
+    pairs += [("processes", peer) for peer in ("torch", "threads") if several and peer in seconds]
+    return [_comparison(work, contestant, peer, seconds[contestant], seconds[peer]) for contestant, peer in pairs]
 
 
 def compare_with_loops(steps: int) -> list[Comparison]:
     """Measure the report's algorithm at batch 128, and the cited code's on two images, scaled to 128."""
     work, few = Work("lenet5", "train", 128), Work("lenet5", "train", LOOPED_BATCH)
-    ours = alternate(["ours"], work, steps)["ours"]
+    ours = alternate(["threads"], work, steps)["threads"]
     loops = alternate(["loops"], work, 3, warmup=1)["loops"]
     image_loops = alternate(["image loops"], few, 2, warmup=1)["image loops"]
     scaled = [work.batch / few.batch * seconds for seconds in image_loops]
     return [
-        _comparison(work, "the report's algorithm", ours, loops),
-        _comparison(work, "the cited code's algorithm", ours, scaled),
+        _comparison(work, "threads", "the report's algorithm", ours, loops),
+        _comparison(work, "threads", "the cited code's algorithm", ours, scaled),
     ]
 
 
 def against_the_limit(comparisons: list[Comparison]) -> dict[str, Any]:
     """Return the share of the machine's matrix product rate that a training step of LeNet-5 reaches."""
-    largest = max(
-        (c for c in comparisons if c["network"] == "lenet5" and c["mode"] == "train"), key=lambda c: c["batch"]
-    )
+    steps = [c for c in comparisons if (c["network"], c["mode"], c["contestant"]) == ("lenet5", "train", "threads")]
+    largest = max(steps, key=lambda c: c["batch"])
     batch, ours_ms = largest["batch"], largest["ours_ms"]
     rate = sgemm_rate()
     bound = 1e3 * step_multiply_adds("lenet5") * batch / rate
@@ -112,6 +118,21 @@ def machine() -> str:
     )
 
 
+def _rest(comparisons: list[Comparison], peers: list[str], steps: int, *, quick: bool) -> dict[str, Any]:
+    """Measure what is not a work, and the loops, whose comparisons are added; print and return the results."""
+    comparisons += compare_with_loops(steps)
+    results: dict[str, Any] = {"limit": against_the_limit(comparisons)}
+    print(results["limit"]["text"])
+    if not quick:
+        more = {"import_ms": import_ms(), "cold_start_ms": cold_start_ms(peers), "growth": growth()}
+        more["peak_memory_mib"] = peak_memory()
+        print(json.dumps(more, indent=1))
+        results |= more
+    for network in ("lenet5", "improved"):
+        results |= _where_the_time_goes(network)
+    return results
+
+
 def _where_the_time_goes(network: str) -> dict[str, Any]:
     parts, threads = profile(network), on_threads(network)
     print(show(network, parts))
@@ -120,13 +141,13 @@ def _where_the_time_goes(network: str) -> dict[str, Any]:
     return {f"profile of {network}": parts, f"threads of {network}": threads}
 
 
-def _comparison(work: Work, peer: str, ours: list[float], theirs: list[float]) -> Comparison:
+def _comparison(work: Work, contestant: str, peer: str, ours: list[float], theirs: list[float]) -> Comparison:
     comparison = {
-        "network": work.network, "mode": work.mode, "batch": work.batch, "peer": peer,
+        "network": work.network, "mode": work.mode, "batch": work.batch, "contestant": contestant, "peer": peer,
         "ours_ms": 1e3 * median(ours), "theirs_ms": 1e3 * median(theirs), "ratio": median(ours) / median(theirs),
     }  # fmt: skip
     print(
-        f"{work.network:<17}{work.mode:<6}{work.batch:>5}  {peer:<27}{comparison['ratio']:7.3f}"
+        f"{work.network:<17}{work.mode:<6}{work.batch:>5}  {contestant:<10}{peer:<27}{comparison['ratio']:7.3f}"
         f"  ({comparison['ours_ms']:.3f} / {comparison['theirs_ms']:.3f} ms)",
         flush=True,
     )

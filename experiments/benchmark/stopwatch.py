@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from time import sleep
 from types import TracebackType
 
@@ -64,11 +65,16 @@ def alternate(names: list[str], work: Work, steps: int, warmup: int = 5) -> dict
     return times
 
 
-def _prepare(name: str, work: Work) -> Callable[[], None]:
-    if name == "ours":
+def _prepare(name: str, work: Work, processes: ExitStack) -> Callable[[int], list[float]]:
+    """Return the function that takes steps and returns the seconds of each."""
+    if name in ("threads", "processes"):
         from experiments.benchmark.contestants import ours
 
-        return ours.prepare(work)
+        return ours.prepare(work, processes if name == "processes" else None)
+    return partial(seconds, _peers_step(name, work))
+
+
+def _peers_step(name: str, work: Work) -> Callable[[], object]:
     if name in ("torch", "torch.compile"):
         from experiments.benchmark.contestants import torch_peer
 
@@ -89,9 +95,10 @@ def _prepare(name: str, work: Work) -> Callable[[], None]:
 def _serve(request: str) -> None:
     """Take steps whenever a line of standard input asks for some, and print their seconds."""
     name, *work = json.loads(request)
-    step = _prepare(name, Work(*work))
-    for line in sys.stdin:
-        print(json.dumps(seconds(step, int(line))), flush=True)
+    with ExitStack() as processes:
+        take = _prepare(name, Work(*work), processes)
+        for line in sys.stdin:
+            print(json.dumps(take(int(line))), flush=True)
 
 
 if __name__ == "__main__":

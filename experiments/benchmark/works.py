@@ -9,9 +9,11 @@ import numpy as np
 
 import functional_nn as fnn
 from functional_nn import layers, models
+from functional_nn.training import available_cores
 
 CLASSES = 50
 EPOCH = 25_000
+WIDE_EPOCH = 512  # of the wide network, whose step takes fifty times LeNet-5's
 SHIFT = 2
 RATE = 1e-6  # so small that thousands of steps on one batch lead to no denormal gradients, which are slow
 LAYERS = {  # each on (16, 16, 32), after a convolution and alone
@@ -34,7 +36,8 @@ class Work:
     """A network, what is done with it, and the batch.
 
     `mode` is "train" (a step: forward, loss, backward, SGD with momentum), "adam" (a step with Adam), "infer", "epoch"
-    (of EPOCH examples) or "fit" (the same from uint8 images, each batch standardized and shifted by up to SHIFT).
+    (EPOCH examples in one call) or "fit" (an epoch of a training run; images are uint8, and each batch of them is
+    standardized and shifted by up to SHIFT).
     """
 
     network: str
@@ -42,13 +45,20 @@ class Work:
     batch: int
 
     def draw(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs (batch or EPOCH, ...), float32 or, for "fit", uint8, and as many labels."""
+        """Return inputs, a batch or an epoch of them, float32 or, for "fit", uint8 images, and as many labels."""
         rng = np.random.default_rng(0)
-        n = EPOCH if self.mode in ("epoch", "fit") else self.batch
+        n = self.batch
+        if self.mode in ("epoch", "fit"):
+            n = WIDE_EPOCH if self.network == "wide" else EPOCH
         shape = (n, *SHAPES[self.network])
-        if self.mode == "fit":
+        if self.augments:
             return rng.integers(0, 256, shape, np.uint8), rng.integers(0, CLASSES, n)
         return rng.standard_normal(shape).astype(np.float32), rng.integers(0, CLASSES, n)
+
+    @property
+    def augments(self) -> bool:
+        """Whether each batch is standardized and shifted."""
+        return self.mode == "fit" and len(SHAPES[self.network]) == 3
 
 
 def wide_network() -> fnn.Layer:
@@ -79,3 +89,18 @@ NETWORKS = {
     **{name: partial(after_convolution, layer) for name, layer in LAYERS.items()},
     **{name: partial(alone, layer) for name, layer in zip(ALONE, LAYERS.values(), strict=True)},
 }
+
+# What is measured on several processes too, and the chunk there; None: the automatic one.
+ON_PROCESSES: dict[Work, int | None] = {
+    **{Work(network, "train", batch): chunk for network in ("lenet5", "improved")
+       for batch, chunk in ((32, 16), (128, None), (256, None))},
+    Work("perceptron", "train", 256): 128,
+    **{Work(network, "fit", 128): None for network in ("lenet5", "improved")},
+    Work("perceptron", "fit", 256): 128,
+    Work("wide", "fit", 64): None,
+}  # fmt: skip
+
+
+def process_count() -> int:
+    """Return the number of cores, lowered to a power of two."""
+    return 1 << (available_cores().bit_length() - 1)

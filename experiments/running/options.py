@@ -23,6 +23,8 @@ EXTRAS = {
     "skimage": "handmade",
     **dict.fromkeys(("dask", "distributed"), DASK),
     "hypothesis": "test",
+    "cloudpickle": "processes",
+    "mpi4py": "mpi",
     **dict.fromkeys(("torch", "jax"), "bench"),
 }
 RUNS_ARE_KEPT = "what is finished is kept, and the same command goes on from there"

@@ -6,6 +6,7 @@ import os
 import pickle
 import socket
 import struct
+from array import array
 from time import perf_counter
 from typing import Any
 
@@ -130,15 +131,17 @@ class Pipe:
         flags = socket.MSG_DONTWAIT if self.spin_seconds else 0
         while True:
             try:
-                first, descriptors, _, _ = socket.recv_fds(self.end, HEADER.size, 1, flags)
+                # not by socket.recv_fds, which ignores its flags (CPython's issue 107898) and would sleep
+                first, ancillary, _, _ = self.end.recvmsg(HEADER.size, socket.CMSG_LEN(array("i").itemsize), flags)
             except BlockingIOError:
                 if perf_counter() > until:
                     flags = 0
                 continue
             except ConnectionResetError:
-                first, descriptors = b"", []
+                first = b""
             if not first:
                 raise ClosedError("the other process has ended")
+            descriptors = [number for _, _, held in ancillary for number in array("i", held)]
             return first + self._exactly(HEADER.size - len(first)), descriptors
 
     def _exactly(self, length: int) -> bytes:

@@ -34,7 +34,7 @@ from functional_nn.parallel.threads import available_cores
 __all__ = ["Processes", "check_startable", "processes"]
 
 PROGRAM = "import sys; sys.path[:] = {path!r}; from functional_nn.parallel.helper import serve; serve{arguments!r}"
-SPIN_SECONDS = 3e-4  # a core that sleeps takes 0.1 ms to wake, as long as a sum takes to come
+SPIN_SECONDS = 1e-3  # a core that sleeps takes 0.1 ms to wake: as long as a sum takes to come
 SECONDS_TO_END = 5.0
 
 

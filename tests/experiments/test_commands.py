@@ -235,7 +235,7 @@ def test_a_benchmark_without_peers_draws_no_picture(tmp_path, monkeypatch, capsy
     for name in ("profile", "on_threads"):
         monkeypatch.setattr(run, name, lambda network: {"whole": (1.0, 0.0)})
     monkeypatch.setattr(run, "alternate", quick)
-    run.benchmark([], tmp_path, quick=True)
+    run.benchmark([], tmp_path, quick=True, processes=False)
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]
     assert not (tmp_path / "ratios.svg").exists()
     assert capsys.readouterr().out.endswith("results.json\n")

@@ -36,6 +36,28 @@ LARGE = np.arange(100_000, dtype=np.float32)
 VALUES = [None, {"a": [1, (2.5, "text")]}, np.arange(3), LARGE, {"x": LARGE, "y": LARGE[::2]}, "x" * 200_000]
 
 
+class Asked(socket.socket):
+    """A socket that remembers how it was asked for messages."""
+
+    def __init__(self, fileno):
+        super().__init__(fileno=fileno)
+        self.asked = []
+
+    def recvmsg(self, size, room, flags=0):
+        self.asked.append(flags)
+        return super().recvmsg(size, room, flags)
+
+
+@pytest.mark.parametrize(("spin_seconds", "flags"), [(0.0, 0), (60.0, socket.MSG_DONTWAIT)])
+def test_an_end_that_spins_asks_without_falling_asleep(spin_seconds, flags):
+    """socket.recv_fds ignores its flags, so that every wait cost the time in which a core wakes."""
+    one, two = socket.socketpair()
+    with Asked(one.detach()) as asked, two:
+        Pipe(two).send("text")
+        assert Pipe(asked, spin_seconds).receive() == "text"
+    assert asked.asked == [flags]
+
+
 def test_values_arrive_in_their_order(ends):
     one, two = ends
     sender = threading.Thread(target=lambda: [one.send(value) for value in VALUES])

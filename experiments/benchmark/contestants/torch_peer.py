@@ -86,16 +86,28 @@ def prepare(work: Work, compiled: bool = False) -> Callable[[], None]:
             run(x)
 
     if work.mode == "fit":
-        return lambda: epoch(x, y, work.batch, step)
+        prepared = augmentation(x) if work.augments else lambda batch: batch
+        return lambda: epoch(x, y, work.batch, prepared, step)
     return infer if work.mode == "infer" else lambda: step(x, y)
 
 
-def epoch(x: torch.Tensor, y: torch.Tensor, batch: int, step: Callable[[torch.Tensor, torch.Tensor], None]) -> None:
-    """Take the steps of an epoch over uint8 images: each batch is standardized and shifted, without a DataLoader."""
+def epoch(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    batch: int,
+    prepared: Callable[[torch.Tensor], torch.Tensor],
+    step: Callable[[torch.Tensor, torch.Tensor], None],
+) -> None:
+    """Take the steps of an epoch over shuffled data that lie in memory, without a DataLoader."""
+    for chosen in torch.randperm(len(x)).split(batch):
+        step(prepared(x[chosen]), y[chosen])
+
+
+def augmentation(x: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the function that shifts uint8 images and standardizes them by the means and deviations of x."""
     mean, std = x.double().mean(dim=(0, 2, 3), keepdim=True), x.double().std(dim=(0, 2, 3), keepdim=True)
     mean, std = mean.float(), std.float()
-    for chosen in torch.randperm(len(x)).split(batch):
-        step((shifted(x[chosen]).float() - mean) / std, y[chosen])
+    return lambda images: (shifted(images).float() - mean) / std
 
 
 def shifted(images: torch.Tensor) -> torch.Tensor:
