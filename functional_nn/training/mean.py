@@ -144,7 +144,7 @@ def mean_over(
             pieces.append(result[1])
 
     in_order(task, len(own), workers or ranks.threads, take)
-    whole = _over_ranks(ranks, total.result(), cut.chunks, params).divided()
+    whole = _over_ranks(ranks, total.result(), cut.chunks, params)
     if outputs is not None and whole.pieces:
         outputs += [piece for theirs in ranks.gather(pieces) for piece in theirs]
     return whole
@@ -165,11 +165,13 @@ def _of_chunk(
 
 
 def _over_ranks(ranks: Ranks, own: Mean | None, chunks: int, params: Params) -> Mean:
-    """Return the sum of all ranks' sums; own is None where the rank has no chunk."""
+    """Return the mean that all ranks' sums stand for; own is None where the rank has no chunk."""
     if ranks.size == 1:
         assert own is not None
-        return own
+        return own.divided()
     flat = ranks.flat(params)
     arrays = None if own is None else [np.array(own.head()), *flat.pack(own.grads)]
     head, *vectors = sum_over_ranks(ranks, arrays, chunks, [((5,), np.dtype(np.float64), None), *flat.layout])
-    return Mean.of(head.tolist(), flat.placed(vectors))
+    whole = Mean.of(head.tolist(), {})
+    grads = flat.placed([(1.0 / whole.share) * vector for vector in vectors])  # all arrays of a dtype at once
+    return whole.divided()._replace(grads=grads)
