@@ -3,7 +3,7 @@
 from functional_nn.parallel.mpi import is_communicator
 from functional_nn.parallel.process_ranks import ProcessRanks
 from functional_nn.parallel.processes import Processes, processes
-from functional_nn.parallel.ranks import ALONE, Comm, RankError, Ranks, alike, own_share
+from functional_nn.parallel.ranks import ALONE, Comm, RankError, Ranks, alike, check_same_call, own_share
 from functional_nn.parallel.threads import available_cores, in_order
 from functional_nn.parallel.together import check_comm, together
 
@@ -17,6 +17,7 @@ __all__ = [
     "alike",
     "available_cores",
     "check_comm",
+    "check_same_call",
     "in_order",
     "is_communicator",
     "own_share",

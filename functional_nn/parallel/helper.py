@@ -33,6 +33,9 @@ def serve(rank: int, size: int, threads: int, spin_seconds: float, ends: Mapping
     except ClosedError:  # another process has ended: the first one finds out why
         os._exit(0)
     except BaseException as error:
+        for other, pipe in pipes.items():
+            if other:
+                pipe.close()  # those who wait for this rank end, so that the first one comes to read the report
         with suppress(ClosedError):
             pipes[0].send_failure(report_of(error, rank))
         os._exit(1)

@@ -23,7 +23,7 @@ import numpy as np
 from functional_nn.parallel.flat import Layout, axes_of, layout_of
 from functional_nn.value import Value, reduced
 
-__all__ = ["Memory", "Packed", "packed", "packed_task", "unpacked"]
+__all__ = ["LEAST_SHARED", "Memory", "Packed", "packed", "packed_task", "unpacked"]
 
 ALIGNMENT = 64  # bytes, of a cache line
 LEAST_SHARED = 1 << 16  # bytes of an array from which a mapping costs less than sending it
@@ -33,15 +33,18 @@ SHARED_FOLDER = Path("/dev/shm")
 class Memory:
     """Arrays of one layout in memory that other processes map by its descriptor."""
 
-    def __init__(self, layout: Layout, descriptor: int | None = None, *, copies: int = 1) -> None:
-        """Map the descriptor's memory read-only, or make new one; `copies` times the arrays of the layout."""
+    def __init__(self, layout: Layout, descriptor: int | None = None, *, copies: int = 1, own: bool = False) -> None:
+        """Map the descriptor's memory, or make new one; `copies` times the arrays of the layout.
+
+        Mapped arrays are read-only, or, with `own`, this process's own from where it writes to them.
+        """
         self.layout = layout
         offsets, size = [], 0
         for shape, dtype, _ in layout * copies:
             offsets.append(size)
             size += (1 + math.prod(shape) * dtype.itemsize // ALIGNMENT) * ALIGNMENT
         self.descriptor = _nameless_file(size) if descriptor is None else descriptor
-        access = mmap.ACCESS_WRITE if descriptor is None else mmap.ACCESS_READ
+        access = mmap.ACCESS_WRITE if descriptor is None else mmap.ACCESS_COPY if own else mmap.ACCESS_READ
         mapping = mmap.mmap(self.descriptor, size, access=access)
         arrays = [_array(*entry, mapping, offset) for entry, offset in zip(layout * copies, offsets, strict=True)]
         self.copies = [arrays[i * len(layout) : (i + 1) * len(layout)] for i in range(copies)]
@@ -110,7 +113,7 @@ def packed(value: Any, pickler: Callable[..., Any] = _Pickler, least_shared: flo
     return Packed(stream.getvalue(), layout, memory)
 
 
-def packed_task(task: Any) -> Packed:
+def packed_task(task: Any, least_shared: float = LEAST_SHARED) -> Packed:
     """Pack functions and their arguments: by value what no other process can import.
 
     So layers of a script or a notebook go along. A memory map goes as the name of its file.
@@ -124,14 +127,14 @@ def packed_task(task: Any) -> Packed:
             known = _reduced_array(obj)
             return super().reducer_override(obj) if known is NotImplemented else known
 
-    return packed(task, Pickler)
+    return packed(task, Pickler, least_shared)
 
 
 def unpacked(head: bytes, layout: Layout, descriptors: list[int]) -> Any:
-    """Return a packed value; nobody can write to its large arrays."""
+    """Return a packed value; what is written to its large arrays stays in this process."""
     if not layout:
         return pickle.loads(head)
-    memory = Memory(layout, descriptors[0])
+    memory = Memory(layout, descriptors[0], own=True)
     memory.close()
     return pickle.loads(head, buffers=memory.copies[0])
 

@@ -134,11 +134,13 @@ class Pipe:
                 # not by socket.recv_fds, which ignores its flags (CPython's issue 107898) and would sleep
                 first, ancillary, _, _ = self.end.recvmsg(HEADER.size, socket.CMSG_LEN(array("i").itemsize), flags)
             except BlockingIOError:
+                first, ancillary = None, []
+            except ConnectionResetError:
+                first = b""
+            if first is None:  # nothing yet
                 if perf_counter() > until:
                     flags = 0
                 continue
-            except ConnectionResetError:
-                first = b""
             if not first:
                 raise ClosedError("the other process has ended")
             descriptors = [number for _, _, held in ancillary for number in array("i", held)]

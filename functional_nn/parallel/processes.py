@@ -8,6 +8,8 @@ does the same work on the same parameters: only the sums of gradients pass betwe
 
 from __future__ import annotations
 
+import math
+import os
 import signal
 import socket
 import subprocess
@@ -25,7 +27,7 @@ import numpy as np
 
 from functional_nn.arguments import count
 from functional_nn.extras import needs_extra
-from functional_nn.parallel.packing import packed_task
+from functional_nn.parallel.packing import LEAST_SHARED, Packed, packed_task
 from functional_nn.parallel.pipe import ClosedError, Failure, Pipe
 from functional_nn.parallel.process_ranks import REQUESTS, ProcessRanks, partners
 from functional_nn.parallel.ranks import RankError, Report, check_size
@@ -50,7 +52,7 @@ class Processes:
         self._helpers: list[subprocess.Popen[bytes]] = []
         self._pipes: dict[int, Pipe] = {}
         self._session: Any = None  # what the helpers serve now: see `session`
-        self._open = False
+        self._open, self._owner = False, 0  # the owner: the process that started the others
         self._at_work = threading.Lock()
 
     def __repr__(self) -> str:
@@ -65,7 +67,7 @@ class Processes:
         check_startable("fnn.processes", instead="use threads (the default), or MPI: comm=MPI.COMM_WORLD")
         with self._ending_together():
             self._start()
-        self._open = True
+        self._open, self._owner = True, os.getpid()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -79,21 +81,20 @@ class Processes:
         What the body or another process raises ends the others; they start again when they are needed.
         """
         with self._working():
-            ranks = self._begin(function, arguments)
-            yield ranks
+            yield self._begin(self._packed(function, arguments))
             for pipe in self._pipes.values():
                 pipe.receive()  # each has ended its task
 
     @contextmanager
-    def session(self, key: Any, task: Callable[[], tuple[Any, ...]]) -> Iterator[ProcessRanks]:
-        """Do the same with a function that answers `ranks.requests()`, until another key or task comes.
+    def session(self, function: Callable[..., None], *arguments: Any) -> Iterator[ProcessRanks]:
+        """Do the same with a function that answers `ranks.requests()`, until another task comes.
 
-        `task()` returns the function and its arguments.
+        The arguments are compared as they are sent: what they refer to may have changed since the last call.
         """
         with self._working():
-            if self._session is None or self._session[0] != key:
-                function, *arguments = task()
-                self._session = (key, self._begin(function, tuple(arguments)))
+            pack = self._packed(function, arguments, least_shared=math.inf)
+            if self._session is None or self._session[0] != pack.head:
+                self._session = (pack.head, self._begin(pack))
             yield self._session[1]
 
     def request(self, rank: int, value: Any, arrays: list[np.ndarray]) -> None:
@@ -105,8 +106,18 @@ class Processes:
         """Raise `ValueError` outside of the block."""
         if not self._open:
             raise ValueError(f"{self!r}: has not begun or has ended: use it as `with fnn.processes(n) as comm:`")
+        if self._owner != os.getpid():
+            raise RuntimeError(f"{self!r}: belongs to the process that this one was forked from: make another one here")
 
-    def _begin(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> ProcessRanks:
+    def _packed(self, function: Callable[..., None], arguments: Any, least_shared: float = LEAST_SHARED) -> Packed:
+        errors = {kind: "warn" if mode in ("call", "log") else mode for kind, mode in np.geterr().items()}
+        try:
+            return packed_task((function, arguments, errors), least_shared)
+        except (TypeError, AttributeError, PicklingError, RecursionError) as error:
+            kinds = "functions, layers, losses and arrays can, locks, open files and generators cannot"
+            raise TypeError(f"{self!r}: an argument cannot go to another process: {error}; {kinds}") from error
+
+    def _begin(self, pack: Packed) -> ProcessRanks:
         if self._session is not None:
             self._session = None
             for pipe in self._pipes.values():
@@ -114,11 +125,6 @@ class Processes:
                 pipe.receive()
         if len(self._pipes) < self.size - 1:
             self._start()
-        try:
-            pack = packed_task((function, arguments, np.geterr()))
-        except (TypeError, AttributeError, PicklingError, RecursionError) as error:
-            kinds = "functions, layers, losses and arrays can, locks, open files and generators cannot"
-            raise TypeError(f"{self!r}: an argument cannot go to another process: {error}; {kinds}") from error
         try:
             for pipe in self._pipes.values():
                 pipe.send(None, pack=pack)
@@ -134,6 +140,8 @@ class Processes:
     def _start(self) -> None:
         """Start the other processes, each with sockets to those with which it exchanges sums, and to this one."""
         ends: list[dict[int, socket.socket]] = [{} for _ in range(self.size)]
+        path = [entry for entry in sys.path if isinstance(entry, str)]  # Python ignores others
+        warn = [f"-W{option}" for option in sys.warnoptions]
         spin = SPIN_SECONDS if self.size * self._threads() <= available_cores() else 0.0
         with ExitStack() as theirs:
             for rank in range(1, self.size):
@@ -150,7 +158,7 @@ class Processes:
                 arguments = (rank, self.size, self._threads(), spin, descriptors)
                 self._helpers.append(
                     subprocess.Popen(
-                        [sys.executable, "-u", "-c", PROGRAM.format(path=sys.path, arguments=arguments)],
+                        [sys.executable, "-u", *warn, "-c", PROGRAM.format(path=path, arguments=arguments)],
                         stdin=subprocess.PIPE,  # it ends when this process does
                         pass_fds=tuple(descriptors.values()),
                         start_new_session=True,  # Ctrl-C comes to this process alone, which ends the others
@@ -159,16 +167,17 @@ class Processes:
 
     def _stop(self) -> None:
         """End the other processes."""
-        for helper in self._helpers:
+        helpers, pipes = self._helpers, self._pipes
+        self._helpers, self._pipes, self._session = [], {}, None  # first: an interrupt may come in between
+        for helper in helpers:
             helper.kill()  # it holds nothing that outlives it
-        for helper in self._helpers:
+        for pipe in pipes.values():
+            pipe.close()
+        for helper in helpers:
             helper.wait()
             assert helper.stdin is not None
             with suppress(OSError):
                 helper.stdin.close()
-        for pipe in self._pipes.values():
-            pipe.close()
-        self._helpers, self._pipes, self._session = [], {}, None
 
     @contextmanager
     def _working(self) -> Iterator[None]:

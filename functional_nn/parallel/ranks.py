@@ -24,6 +24,7 @@ __all__ = [
     "Ranks",
     "Report",
     "alike",
+    "check_same_call",
     "check_size",
     "is_alike",
     "own_share",
@@ -110,6 +111,18 @@ def check_size(what: str, size: int) -> int:
     return size
 
 
+def check_same_call(ranks: Ranks, function: str, given: dict[str, Any]) -> None:
+    """Raise `ValueError` on all ranks where one was given another batch than the first: each gives the whole."""
+    if ranks.size == 1:
+        return
+    everyones = ranks.gather(given)
+    for rank, theirs in enumerate(everyones):
+        for name, value in theirs.items():
+            if value != everyones[0][name]:
+                what = f"{function}: rank 0 was given {name} = {everyones[0][name]}, rank {rank} {value}"
+                raise alike(ValueError(f"{what}; every rank gives the whole batch, of which it computes its part"))
+
+
 def own_share(count: int, ranks: Ranks) -> range:
     """Return which of `count` pieces, which are not added up, this rank takes."""
     return range(count * ranks.rank // ranks.size, count * (ranks.rank + 1) // ranks.size)
@@ -145,7 +158,10 @@ class Report(NamedTuple):
 
 def report_of(error: BaseException, rank: int) -> Report:
     """Return what the other ranks learn of this rank's error; one that ends a process is a `RankError` there."""
-    text = f"{type(error).__name__}: {error}"
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # its own text raises
+        text = "".join(traceback.format_exception_only(error)).strip()
     stand_in = RankError(text)
     stand_in.__dict__.update(error.__dict__)  # its notes, and the result that a callback's error has
     pickled = []

@@ -56,6 +56,7 @@ def statistics(
     >>> known["n"]["mean"].tolist(), known["n"]["var"].tolist()
     ([1.0, 1.0], [2.0, 0.0])
     """
+    check_comm("statistics", comm)
     check_layer("statistics: model", model)
     step = min(
         count("statistics", "batch_size", batch_size), optional(count)("statistics", "chunk", chunk) or batch_size
@@ -63,7 +64,6 @@ def statistics(
     if len(check_batch("statistics", "x", x)) == 0:
         raise ValueError("statistics: x has 0 examples, expected at least one")
     prepare = as_transform("statistics", transform)
-    check_comm("statistics", comm)
     if not needs_statistics(model):
         return params
     with together(comm, _statistics_beside, model, params, x, step, prepare) as ranks:

@@ -13,7 +13,7 @@ from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss, check_loss
-from functional_nn.parallel import Comm, Ranks, check_comm, in_order, own_share, together
+from functional_nn.parallel import Comm, Ranks, check_comm, check_same_call, in_order, own_share, together
 from functional_nn.parallel.flat import row_major
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
@@ -42,11 +42,12 @@ def predict(
     array([[2.5],
            [6.5]])
     """
+    check_comm("predict", comm)
     check_layer("predict: model", model)
     check_batch("predict", "x", x)
     workers = optional(count)("predict", "workers", workers)
     prepare = as_transform("predict", transform)
-    with together(check_comm("predict", comm), _predicted_beside, model, params, x, prepare, workers) as ranks:
+    with together(comm, _predicted_beside, model, params, x, prepare, workers) as ranks:
         return predicted(model, params, x, prepare, workers, ranks)
 
 
@@ -71,10 +72,11 @@ def evaluate(
     >>> fnn.evaluate(layers.dense(2), params, x, labels, loss=losses.softmax_cross_entropy)
     {'loss': 25.0, 'accuracy': 0.75}
     """
+    check_comm("evaluate", comm)
     check_loss("evaluate", loss)
     if len(check_batch("evaluate", "x", x)) != len(check_batch("evaluate", "targets", targets)):
         raise ValueError(f"evaluate: {len(x)} inputs and {len(targets)} targets, expected as many")
-    outputs = predict(model, params, x, transform=transform, workers=workers, comm=check_comm("evaluate", comm))
+    outputs = predict(model, params, x, transform=transform, workers=workers, comm=comm)
     return scored(loss, outputs, targets)
 
 
@@ -114,6 +116,7 @@ def predicted(
     with one_blas_thread():
         if ranks.size == 1:
             return _joined(_own_pieces(model, params, x, prepare, workers, ranks))
+        check_same_call(ranks, "predict", {"x": x.shape})
         everyones = ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
     return _joined([piece for theirs in everyones for piece in theirs])
 

@@ -170,7 +170,11 @@ def _over_ranks(ranks: Ranks, own: Mean | None, chunks: int, params: Params) -> 
         assert own is not None
         return own.divided()
     flat = ranks.flat(params)
-    arrays = None if own is None else [np.array(own.head()), *flat.pack(own.grads)]
+    try:
+        arrays = None if own is None else [np.array(own.head()), *flat.pack(own.grads)]
+    except TypeError as error:
+        what = "data_parallel: with comm, grad_fn's gradients must have the names, shapes and dtypes of params"
+        raise TypeError(f"{what}: {error}") from error
     head, *vectors = sum_over_ranks(ranks, arrays, chunks, [((5,), np.dtype(np.float64), None), *flat.layout])
     whole = Mean.of(head.tolist(), {})
     grads = flat.placed([(1.0 / whole.share) * vector for vector in vectors])  # all arrays of a dtype at once

@@ -11,7 +11,16 @@ from functional_nn import keys, tree
 from functional_nn.arguments import array, count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.layer import Params, Shape
-from functional_nn.parallel import Comm, Processes, ProcessRanks, Ranks, check_comm, is_communicator, together
+from functional_nn.parallel import (
+    Comm,
+    Processes,
+    ProcessRanks,
+    Ranks,
+    check_comm,
+    check_same_call,
+    is_communicator,
+    together,
+)
 from functional_nn.parallel.binary_tree import own_leaves
 from functional_nn.parallel.flat import row_major
 from functional_nn.training.chunks import training_chunk_size
@@ -33,9 +42,9 @@ class DataParallel:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a chunk or a number of workers below 1, or no way to choose the chunk."""
+        check_comm("data_parallel", self.comm)
         for name, value in (("workers", self.workers), ("chunk", self.chunk)):
             optional(count)("data_parallel", name, value)
-        check_comm("data_parallel", self.comm)
         if not callable(self.grad_fn):
             raise TypeError(
                 f"data_parallel: grad_fn is {self.grad_fn!r}, expected a function as value_and_grad returns it"
@@ -84,11 +93,11 @@ class DataParallel:
 
         if not isinstance(self.comm, Processes):
             with together(self.comm, _serve) as ranks:
+                check_same_call(ranks, "data_parallel", {"x": batch.shape, "chunk": cut.chunk, "key": cut.key})
                 return mean_over(self.grad_fn, params, part, cut, ranks, self.workers, outputs)
-        named = tree.items(params)
-        leaves = [array("data_parallel", f"params: {path}", leaf) for path, leaf in named]
-        key = (self, [path for path, _ in named])
-        with self.comm.session(key, lambda: (_serve, self.grad_fn, params, self.workers)) as ranks:
+        leaves = [array("data_parallel", f"params: {path}", leaf) for path, leaf in tree.items(params)]
+        names = tree.map(lambda _: 0, params)
+        with self.comm.session(_serve, self.grad_fn, names, self.workers) as ranks:
             for rank in range(1, ranks.size):
                 own = own_leaves(cut.chunks, rank, ranks.size)
                 part_of_rank = batch.part(own.start * cut.chunk, own.stop * cut.chunk)
@@ -130,9 +139,9 @@ def data_parallel(
     return DataParallel(grad_fn, workers, chunk, comm)
 
 
-def _serve(ranks: ProcessRanks, grad_fn: GradFunction, params: Params, workers: int | None) -> None:
-    """Compute this rank's part of batch after batch, under parameters of the tree of `params`."""
-    _, unflatten = tree.flatten(params)
+def _serve(ranks: ProcessRanks, grad_fn: GradFunction, names: Any, workers: int | None) -> None:
+    """Compute this rank's part of batch after batch, under parameters with the nodes of the tree `names`."""
+    _, unflatten = tree.flatten(names)
     for (cut, errors), (*leaves, x, targets) in ranks.requests():
         own, batch = own_leaves(cut.chunks, ranks.rank, ranks.size), Batch(x, targets)
         parts = {chunk: batch.part(i * cut.chunk, (i + 1) * cut.chunk) for i, chunk in enumerate(own)}
