@@ -1,1 +1,0 @@
-"""Several ranks, measured here and predicted for more: `python -m experiments.scaling`."""
