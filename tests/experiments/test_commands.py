@@ -20,7 +20,7 @@ from tests.experiments.conftest import MISSING
 
 needs_experiments = pytest.mark.skipif(bool(MISSING), reason=f"{MISSING} not installed")
 DATA = {"mnist", "resnet", "search"}  # commands whose --data has no default
-COMMANDS = ("autoencoder", "autopsy", "benchmark", "mnist", "mutants", "reproduce", "resnet", "search")
+COMMANDS = ("autoencoder", "autopsy", "benchmark", "mnist", "mutants", "reproduce", "resnet", "scaling", "search")
 RUNS = ("autopsy", "mnist", "reproduce", "resnet", "search")
 
 
@@ -43,7 +43,7 @@ def refusal(command, arguments, capsys):
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"autoencoder", "benchmark"}))
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"autoencoder", "benchmark", "scaling"}))
 def test_no_workers_are_refused(command, tmp_path, capsys):
     error = refusal(command, ["--workers", "0", "--out", str(tmp_path)], capsys)
     assert "argument --workers: '0': expected a whole number from 1 to 1,000,000" in error
@@ -58,7 +58,7 @@ def test_an_out_that_is_a_file_is_refused_before_any_work(command, tmp_path, cap
     assert file.read_text(encoding="utf-8") == "kept"
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"autoencoder", "benchmark"}))
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"autoencoder", "benchmark", "scaling"}))
 @pytest.mark.parametrize("seed", ["4294967296", "1" + 40 * "0", 5000 * "9", "-1", "1.5"])
 def test_a_huge_seed_is_refused(command, seed, tmp_path, capsys):
     error = refusal(command, [f"--seed={seed}", "--out", str(tmp_path)], capsys)
@@ -103,7 +103,8 @@ def run_without(modules, command, *arguments):
     [
         *((command, "joblib,tqdm", "this needs joblib, which is not installed: run pip install -e '.[experiments]'")
           for command in RUNS),
-        *((command, "matplotlib", "run pip install -e '.[experiments]'") for command in (*RUNS, "benchmark")),
+        *((command, "matplotlib", "run pip install -e '.[experiments]'")
+          for command in (*RUNS, "benchmark", "scaling")),
         ("search", "jinja2", "this needs jinja2, which is not installed: run pip install -e '.[experiments]'"),
         *(("mutants", name, f"this needs {name}, which is not installed: run pip install -e '.[test]'")
           for name in ("joblib", "tqdm", "hypothesis")),

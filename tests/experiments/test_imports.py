@@ -27,6 +27,7 @@ ROOMS = {
     "showing": set(),
     "mutants": {"running", "showing"},
     "benchmark": {"running", "showing"},
+    "scaling": {"benchmark", "running", "showing"},
 }
 # These two train no rows: they share their command line, the machine's facts and the writing of files with the others.
 APART = {"mutants", "benchmark"}

@@ -1,0 +1,1 @@
+"""Several ranks, measured here and predicted for more: `python -m experiments.scaling`."""
