@@ -37,7 +37,8 @@ def started(folder, text, *, stdin=False, **options):
     """A process that runs the text as a script in the folder, whose path its helpers' command lines hold."""
     path = folder / "script.py"
     path.write_text(BEGIN + text)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "PYTHONWARNINGS": "error"}
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    env |= {"PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)]), "PYTHONWARNINGS": "error"}
     process = subprocess.Popen(
         [sys.executable, "-" if stdin else str(path)], cwd=folder, env=env, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, **options,

@@ -256,8 +256,9 @@ def test_a_process_that_is_killed_within_a_session(comm):
     np.testing.assert_equal(step(PARAMS, X, LABELS), expected)
 
 
-def test_nobody_waits_for_a_busy_process_when_another_was_killed(quad):
+def test_nobody_waits_for_a_busy_process_when_another_was_killed(quad, monkeypatch):
     """This process exchanges sums with 1 first, then with 2, which would take its time."""
+    monkeypatch.setattr(sys.modules["functional_nn.parallel.processes"], "SECONDS_TO_END", 1e6)
 
     def kill():
         time.sleep(0.2)
@@ -268,10 +269,8 @@ def test_nobody_waits_for_a_busy_process_when_another_was_killed(quad):
         at(2, lambda: time.sleep(1000))(x)
         return x
 
-    begin = time.monotonic()
     with ends(quad, RankError, "process 1 of 4 was killed by SIGKILL; the others have ended, too"):
         own_gradient(quad, transform)
-    assert time.monotonic() - begin < 20
 
 
 # Interrupts
@@ -295,11 +294,9 @@ def test_an_interrupt_while_this_process_waits_for_another(pair, name):
     """Which would take its time."""
     alarm = threading.Timer(0.3, os.kill, (HERE, signal.SIGINT))
     alarm.start()
-    begin = time.monotonic()
     with ends(pair, fnn.Interrupted if name == "fit" else KeyboardInterrupt):
         TRANSFORMING[name](pair, of_other(lambda x: time.sleep(1000)))
     alarm.join()
-    assert time.monotonic() - begin < 20
 
 
 def test_faults_leave_no_descriptor_open(pair):

@@ -127,6 +127,7 @@ def test_a_block_leaves_no_descriptor_open():
         with fnn.processes(4) as comm:
             for call in CALLS.values():
                 call(comm)
+            fnn.predict(layers.relu, {}, np.ones((1000, 100)), comm=comm)  # large enough for shared memory
         return len(os.listdir("/proc/self/fd"))
 
     assert block() == block()

@@ -75,17 +75,25 @@ def test_a_gradient_function_of_ones_own(comm):
 
 
 def test_batches_and_parameters_may_change_from_call_to_call(comm):
-    """Fewer chunks than ranks, too; another tree of parameters is sent anew."""
+    """Fewer chunks than ranks, too."""
     step = fnn.value_and_grad(fnn.serial(f=layers.dense(3)), losses.mean_squared_error)
     parallel, alone = fnn.data_parallel(step, chunk=4, comm=comm), fnn.data_parallel(step, chunk=4)
     params = step.model.init(RNG, (6,))
     for n, dtype in ((44, np.float32), (5, np.float32), (9, np.float64), (44, np.float32), (3, np.float64)):
         x, p = ROWS[:n].astype(dtype), tree.cast(params, dtype)
         same(parallel(p, x, x[:, :3]), alone(p, x, x[:, :3]))
-    same(
-        parallel(tree.map(lambda a: 2 * a, params), ROWS, ROWS[:, :3]),
-        alone(tree.map(lambda a: 2 * a, params), ROWS, ROWS[:, :3]),
-    )
+        params = tree.map(lambda leaf: 2 * leaf, params)
+
+
+def of_any_tree(params, x, targets, *, key=None):
+    return float(x.sum()), tree.map(lambda leaf: leaf * x.sum(), params)
+
+
+def test_another_tree_of_parameters_is_sent_anew(comm):
+    one = np.arange(3.0)
+    for params in ({"a": one}, {"b": one}, {"a": {"b": one}}, {"a": [one, one], "b": np.ones(2, np.float32)}, {}):
+        expected = fnn.data_parallel(of_any_tree, chunk=4)(params, ROWS, ROWS)
+        same(fnn.data_parallel(of_any_tree, chunk=4, comm=comm)(params, ROWS, ROWS), expected)
 
 
 @settings(max_examples=15)

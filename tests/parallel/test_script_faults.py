@@ -38,7 +38,22 @@ with fnn.processes(2) as comm:
     print("trains", flush=True)
     time.sleep(1000)
 """
-SCRIPTS = {"within a fit": TRAINING, "within a session": GRADIENTS, "between two calls": WAITING}
+BUSY = """
+def dawdling(x, key):
+    if os.getpid() != script:
+        print("trains", flush=True)
+        time.sleep(1000)
+    return x
+
+with fnn.processes(2) as comm:
+    fit(comm, transform=dawdling)
+"""
+SCRIPTS = {
+    "within a fit": TRAINING,
+    "within a session": GRADIENTS,
+    "between two calls": WAITING,
+    "while another is busy": BUSY,
+}
 
 
 def trains(folder, text, **options):
@@ -68,7 +83,8 @@ def test_ctrl_c_goes_to_all_processes_of_the_terminal_and_is_said_once(tmp_path,
         code, _, err = ended(process)
     assert code in (1, -signal.SIGINT)
     assert err.count("Traceback (most recent call last)") == 1
-    name = "functional_nn.training.fit.Interrupted: " if script == "within a fit" else "KeyboardInterrupt"
+    within_a_fit = script in ("within a fit", "while another is busy")
+    name = "functional_nn.training.fit.Interrupted: " if within_a_fit else "KeyboardInterrupt"
     assert err.splitlines()[-1].startswith(name)
 
 
@@ -113,6 +129,27 @@ with fnn.processes(2) as comm:
 """
     with nothing_left(str(tmp_path)):
         assert run(tmp_path, text).split() == ["True"]
+
+
+def test_ctrl_c_is_the_scripts_own_affair(tmp_path):
+    """It may go on training, as it does here until the end of the epoch: the others know nothing of it."""
+    text = """
+asked = []
+signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+
+def enough(result):
+    if len(result.history) == 1:
+        print("trains", flush=True)
+    return bool(asked)
+
+with fnn.processes(4) as comm:
+    result = fit(comm, epochs=1_000_000, callback=enough)
+print(same(result, fit(None, epochs=len(result.history))))
+"""
+    with nothing_left(str(tmp_path)):
+        process = trains(tmp_path, text, start_new_session=True)
+        os.killpg(process.pid, signal.SIGINT)
+        assert ended(process) == (0, "True\n", "")
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint_with_another_number_of_processes(tmp_path):
