@@ -16,6 +16,7 @@ import pickle
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,6 +125,8 @@ def packed_task(task: Any, least_shared: float = LEAST_SHARED) -> Packed:
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, Value):
                 return reduced(obj)
+            if type(obj) is CodeType:  # cloudpickle leaves its file out, and with it the lines of a traceback
+                return _of_file, (obj.co_filename, *self.dispatch_table[CodeType](obj))
             known = _reduced_array(obj)
             return super().reducer_override(obj) if known is NotImplemented else known
 
@@ -137,6 +140,10 @@ def unpacked(head: bytes, layout: Layout, descriptors: list[int]) -> Any:
     memory = Memory(layout, descriptors[0], own=True)
     memory.close()
     return pickle.loads(head, buffers=memory.copies[0])
+
+
+def _of_file(name: str, code: Callable[..., CodeType], parts: tuple[Any, ...]) -> CodeType:
+    return code(*parts).replace(co_filename=name)
 
 
 def _reduced_array(obj: Any) -> Any:
