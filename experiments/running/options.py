@@ -137,6 +137,7 @@ def answered(
     except ImportError as error:
         parser.error(_what_is_missing(error, extra))
     except KeyboardInterrupt:
+        exec("")  # else Python ends by the signal, whatever the code, where the interrupt left an exec of text
         parser.exit(130, f"interrupted: {interrupted}\n")
 
 

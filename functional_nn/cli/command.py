@@ -52,6 +52,7 @@ def _run(options: argparse.Namespace) -> int:
         code: int = options.run(options)
         print(end="", flush=True)  # unlike sys.stdout.flush() this does nothing where standard output is closed
     except KeyboardInterrupt as interrupt:
+        exec("")  # else Python ends by the signal, whatever the code, where the interrupt left an exec of text
         return _said(f"interrupted: {interrupt}" if str(interrupt) else "interrupted", INTERRUPTED)
     except BrokenPipeError:  # such as `... | head`: the reader has seen enough
         silenced(sys.stdout)

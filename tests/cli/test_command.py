@@ -121,6 +121,13 @@ def test_an_interrupt_has_the_code_of_shells(run: Run, monkeypatch) -> None:
     assert (ran.code, ran.out, ran.err) == (130, "", "functional-nn: interrupted\n")
 
 
+def test_an_interrupt_within_an_exec_has_the_same_code(tmp_path: Path) -> None:
+    """Python ended by the signal where text was executed, as in the making of a dataclass, when Ctrl-C came."""
+    (tmp_path / "layers.py").write_text("exec('raise KeyboardInterrupt')")
+    ran = module("check", f"{tmp_path}/layers.py:scale", "--input-shape", "8")
+    assert (ran.returncode, ran.stderr) == (130, "functional-nn: interrupted\n")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes close otherwise there")
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     script = f"'{sys.executable}' -m functional_nn summary small_resnet | true; echo ${{PIPESTATUS[0]}}"

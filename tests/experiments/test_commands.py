@@ -183,10 +183,24 @@ def test_an_interrupt_from_the_keyboard_is_answered_in_a_line(command, arguments
             _, error = process.communicate(timeout=60)
         finally:
             process.kill()  # one that does not stop fails the test, and does not hold it up
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     assert answer in error
     assert "Traceback" not in error
     assert not list(tmp_path.glob("results.json"))
+
+
+def test_an_interrupt_within_an_exec_has_the_same_code(tmp_path):
+    """Python ended by the signal where text was executed, as in the making of a dataclass, when Ctrl-C came."""
+    (tmp_path / "interrupted.py").write_text(
+        "from experiments.running.options import answered, base_parser\n"
+        "with answered(base_parser('interrupted', '?')):\n"
+        "    exec('raise KeyboardInterrupt')\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.getcwd()])
+    ran = subprocess.run(
+        [sys.executable, "-m", "interrupted"], capture_output=True, env=os.environ | {"PYTHONPATH": path}
+    )
+    assert (ran.returncode, ran.stderr.splitlines()[-1][:12]) == (130, b"interrupted:")
 
 
 @needs_experiments
