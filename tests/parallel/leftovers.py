@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -9,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
-SHARED = Path("/dev/shm")
+SHARED, OPEN = Path("/dev/shm"), Path("/proc/self/fd")
 SECONDS = 20.0
 
 
@@ -36,6 +38,14 @@ def shared_files():
     """The names of files in shared memory, but for those of MPI and Python's own semaphores, which others use."""
     names = os.listdir(SHARED) if SHARED.is_dir() else []
     return {name for name in names if name.startswith(("functional_nn", "tmp"))}
+
+
+def open_files():
+    """The number of this process's open descriptors, without those of objects that wait to be collected."""
+    if not OPEN.is_dir():
+        pytest.skip(f"counts descriptors in {OPEN}")
+    gc.collect()
+    return len(os.listdir(OPEN))
 
 
 @contextmanager

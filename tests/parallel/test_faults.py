@@ -7,108 +7,17 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 import functional_nn as fnn
-from functional_nn import layers, losses
 from functional_nn.parallel import RankError
-from tests.parallel.calls import CALLS, LABELS, MODEL, PARAMS, STEP, X, fit
-from tests.parallel.leftovers import own_helpers, shared_files
+from tests.parallel.calls import LABELS, PARAMS, STEP, X, fit
+from tests.parallel.faults import HERE, TRANSFORMING, at, ends, of_other, own_gradient, raising, timeless
+from tests.parallel.leftovers import open_files
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such processes")
-HERE = os.getpid()
-
-
-def works_again(comm):
-    """The processes, which compute after the test what this process computes alone."""
-    yield comm
-    for call in CALLS.values():
-        np.testing.assert_equal(timeless(call(comm)), timeless(call(None)))
-
-
-@pytest.fixture
-def pair(two):
-    yield from works_again(two)
-
-
-@pytest.fixture
-def quad(four):
-    yield from works_again(four)
-
-
-@pytest.fixture(params=["two", "four"])
-def comm(request):
-    yield from works_again(request.getfixturevalue(request.param))
-
-
-@contextmanager
-def ends(comm, kind, message=None):
-    """The block raises this error, and leaves neither another process of `comm` nor shared memory."""
-    shared, pids = shared_files(), {helper.pid for helper in comm._helpers}
-    with pytest.raises(kind) as caught:
-        yield caught
-    assert message is None or str(caught.value) == message
-    assert comm._helpers == []
-    assert pids.isdisjoint(helper.pid for helper in own_helpers())
-    assert shared_files() - shared == set()
-
-
-def timeless(result):
-    return result[:2] if isinstance(result, fnn.FitResult) else result
-
-
-def of_other(action):
-    """A transform that acts in the other processes alone."""
-
-    def transform(x, key):
-        if os.getpid() != HERE:
-            action(x)
-        return x
-
-    return transform
-
-
-def raising(error):
-    def action(x):
-        raise error
-
-    return of_other(action)
-
-
-def at(chunk, action):
-    """An action of the process that has this chunk of three rows."""
-
-    def acting(x):
-        if x[0, 0] == X[3 * chunk, 0]:
-            action()
-
-    return acting
-
-
-ONES = np.ones((4000, 3), np.float32)  # several chunks of a prediction
-
-
-def own_gradient(comm, transform):
-    def grad_fn(params, x, targets, key=None):
-        return float(transform(x, key).sum()), {}
-
-    return fnn.data_parallel(grad_fn, chunk=3, comm=comm)({}, X, LABELS)
-
-
-TRANSFORMING = {
-    "fit": lambda comm, transform: fit(comm, transform=transform),
-    "predict": lambda comm, transform: fnn.predict(layers.relu, {}, ONES, transform=transform, comm=comm),
-    "evaluate": lambda comm, transform: fnn.evaluate(
-        layers.relu, {}, ONES, ONES, loss=losses.mean_squared_error, transform=transform, comm=comm
-    ),
-    "statistics": lambda comm, transform: fnn.statistics(
-        MODEL, PARAMS, X, batch_size=3, transform=transform, comm=comm
-    ),
-    "data_parallel": own_gradient,
-}  # fmt: skip
 
 
 # Errors
@@ -300,11 +209,9 @@ def test_an_interrupt_while_this_process_waits_for_another(pair, name):
 
 
 def test_faults_leave_no_descriptor_open(pair):
-    if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("counts descriptors in /proc")
     counts = []
     for action in 2 * [raising(KeyError("mine")), of_other(lambda x: os._exit(3))]:
         with pytest.raises((KeyError, RankError)):
             fit(pair, transform=action)
-        counts.append(len(os.listdir("/proc/self/fd")))
+        counts.append(open_files())
     assert len(set(counts)) == 1

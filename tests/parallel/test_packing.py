@@ -7,7 +7,6 @@ import os
 import re
 import tempfile
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ import functional_nn as fnn
 from functional_nn import layers, losses
 from functional_nn.parallel.flat import layout_of, row_major
 from functional_nn.parallel.packing import Memory, packed, packed_task, unpacked
+from tests.parallel.leftovers import open_files
 from tests.refusals import refused
 
 RNG = np.random.default_rng(0)
@@ -254,11 +254,6 @@ def test_what_does_not_pickle_is_refused_with_what_to_do(thing, why, two):
 # Shared memory
 
 
-def open_files():
-    return len(os.listdir("/proc/self/fd"))
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
 def test_memory_takes_one_descriptor_until_it_is_closed_and_lives_on():
     before = open_files()
     memory = Memory(layout_of([np.ones(3)]))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from hypothesis import strategies as st
 
 from functional_nn.parallel.packing import packed_task
 from functional_nn.parallel.pipe import ClosedError, Failure, Pipe
+from tests.parallel.leftovers import open_files
 from tests.refusals import refused
 
 
@@ -227,11 +226,7 @@ def test_an_end_is_noticed_by_who_sends(ends):
             send()
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
 def test_no_descriptor_is_left():
-    def open_files():
-        return len(os.listdir("/proc/self/fd"))
-
     before = open_files()
     for closed in (False, True):
         with pipe() as (one, two):
