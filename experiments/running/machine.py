@@ -60,8 +60,15 @@ def _commit() -> str | None:
     """Return the commit that is checked out around this file, with a mark for changes; None without git."""
     if not (ROOT / ".git").exists():
         return None
-    describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        return subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+        changed = _git("status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return None
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*words: str) -> str:
+    """Return what git says; it writes nothing. (`describe --dirty` would, and leaves a lock where it cannot.)"""
+    command = ["git", "--no-optional-locks", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()

@@ -11,7 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.scaling.measure import Point, whole_step
+from experiments.scaling.measure import whole_step
+from experiments.scaling.subjects import Point
+
+MODULE = "experiments.scaling.under_mpi"
 
 
 def mpiexec() -> str | None:
@@ -29,7 +32,7 @@ def on_mpi(ranks: int, points: Sequence[Point]) -> list[float]:
     assert launcher is not None  # as the command made sure
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "seconds.json"
-        program = [sys.executable, "-m", "mpi4py", "-m", __spec__.name, json.dumps(points), str(file)]
+        program = [sys.executable, "-m", "mpi4py", "-m", MODULE, json.dumps(points), str(file)]
         finished = subprocess.run([launcher, "-n", str(ranks), *program], stdout=sys.stderr, check=False)
         if finished.returncode:
             raise RuntimeError(f"mpiexec ended with exit code {finished.returncode}; its error stands above")
