@@ -112,15 +112,16 @@ def check_size(what: str, size: int) -> int:
 
 
 def check_same_call(ranks: Ranks, function: str, given: dict[str, Any]) -> None:
-    """Raise `ValueError` on all ranks where one was given another batch than the first: each gives the whole."""
+    """Raise `ValueError` on all ranks where one was given something else than the first."""
     if ranks.size == 1:
         return
     everyones = ranks.gather(given)
     for rank, theirs in enumerate(everyones):
         for name, value in theirs.items():
             if value != everyones[0][name]:
-                what = f"{function}: rank 0 was given {name} = {everyones[0][name]}, rank {rank} {value}"
-                raise alike(ValueError(f"{what}; every rank gives the whole batch, of which it computes its part"))
+                what = f"{function}: rank {rank} was given {name} = {value}, rank 0 {everyones[0][name]}"
+                why = "the whole batch or data, of which each computes its part"
+                raise alike(ValueError(f"{what}; all ranks must call {function} with the same arguments: {why}"))
 
 
 def own_share(count: int, ranks: Ranks) -> range:

@@ -16,7 +16,7 @@ from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.parallel import Comm, Ranks, check_comm, own_share, together
 from functional_nn.parallel.flat import row_major
-from functional_nn.training.evaluation import as_transform, check_batch
+from functional_nn.training.evaluation import as_transform, check_batch, check_same_data
 from functional_nn.training.grad import BatchTransform
 
 __all__ = ["needs_statistics", "statistics", "with_statistics"]
@@ -75,7 +75,7 @@ def with_statistics(
 ) -> Params:
     """Return params with the statistics of x, in batches of `step`, on every rank: each passes its part of them."""
     moments: dict[Path, list[Moments]] = {}
-    params = tree.map(row_major, params)
+    given, params = params, tree.map(row_major, params)
 
     def noting(path: Path, leaf: Layer) -> Layer:
         if not leaf.moments:
@@ -92,6 +92,7 @@ def with_statistics(
         return moments
 
     with one_blas_thread():
+        check_same_data(ranks, "statistics", given, x, batch_size=step)
         everyones = ranks.agreed(noted)
     for path in moments:
         batches = [batch for theirs in everyones for batch in theirs[path]]

@@ -11,14 +11,25 @@ from functional_nn import keys, tree
 from functional_nn.arguments import array, count, optional
 from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
+from functional_nn.content import show
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss, check_loss
 from functional_nn.parallel import Comm, Ranks, check_comm, check_same_call, in_order, own_share, together
 from functional_nn.parallel.flat import row_major
+from functional_nn.saving.description import summed
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
 
-__all__ = ["as_transform", "check_batch", "count_hits", "evaluate", "predict", "predicted", "scored"]
+__all__ = [
+    "as_transform",
+    "check_batch",
+    "check_same_data",
+    "count_hits",
+    "evaluate",
+    "predict",
+    "predicted",
+    "scored",
+]
 
 PREDICTED_AT_ONCE = 1024
 
@@ -116,9 +127,15 @@ def predicted(
     with one_blas_thread():
         if ranks.size == 1:
             return _joined(_own_pieces(model, params, x, prepare, workers, ranks))
-        check_same_call(ranks, "predict", {"x": x.shape})
+        check_same_data(ranks, "predict", params, x)
         everyones = ranks.agreed(lambda: _own_pieces(model, params, x, prepare, workers, ranks))
     return _joined([piece for theirs in everyones for piece in theirs])
+
+
+def check_same_data(ranks: Ranks, function: str, params: Params, x: np.ndarray, **more: Any) -> None:
+    """Raise `ValueError` on all ranks where one was given other params, an x of another shape or other `more`."""
+    if ranks.size > 1:
+        check_same_call(ranks, function, {"params": summed(params, "params")["array"], "x": show(x)} | more)
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:

@@ -49,6 +49,14 @@ if way == "before" and failing:
     raise ValueError("before the first call")
 if way == "first call" and failing:
     gradient(PLAIN, VECTORS, CLASSES[:7], comm=comm)
+if way == "first fit" and failing:
+    fit(PLAIN, **options, batch_size=0)
+if way == "first prediction" and failing:
+    fnn.predict(PLAIN, start(PLAIN, VECTORS), [1.0], comm=comm)
+if way == "first evaluation" and failing:
+    fnn.evaluate(PLAIN, start(PLAIN, VECTORS), VECTORS, CLASSES, loss="loss", comm=comm)
+if way == "first statistics" and failing:
+    fnn.statistics(PLAIN, start(PLAIN, VECTORS), VECTORS[:0], comm=comm)
 if way == "layer":
     broken = fnn.Layer("broken", apply=lambda params, x: x, vjp=broken_vjp)
     fit(fnn.serial(broken=broken, output=layers.dense(2)), **options)

@@ -1,4 +1,4 @@
-"""Ranks that call `fit` with different arguments are told, all of them, what differs; what may differ does no harm."""
+"""Ranks that make a call with different arguments are told, all of them, what differs; what may differ does no harm."""
 
 import re
 
@@ -25,6 +25,18 @@ DIFFERING = {
     "other bound array": rf"model.fixed.hidden.b: .* of shape \(12,\), {SHA} given(.|\n)*, {SHA}",
     "several": "batch_size: 10 given, 9 on rank 0\n  epochs: 2 given, 1",
 }
+OTHERS = {
+    "data_parallel x": r"x = \(9, 8\), rank 0 \(150, 8\)",
+    "data_parallel chunk": "chunk = 8, rank 0 150",
+    "data_parallel key": "key = 6, rank 0 5",
+    "predict x": r"x = float32\[9, 8\], rank 0 float32\[150, 8\]",
+    "predict params": f"params = 134 numbers, {SHA}, rank 0 134 numbers, {SHA}",
+    "evaluate x": r"x = float32\[9, 8\], rank 0 float32\[150, 8\]",
+    "evaluate params": f"params = 134 numbers, {SHA}, rank 0 134 numbers, {SHA}",
+    "statistics x": r"x = float32\[9, 8\], rank 0 float32\[150, 8\]",
+    "statistics params": f"params = 158 numbers, {SHA}, rank 0 158 numbers, {SHA}",
+    "statistics batch_size": "batch_size = 32, rank 0 64",
+}
 BAD = {
     "bad optimizer": "TypeError: fit: optimizer is 'adam', expected a transformation",
     "bad callback": "TypeError: fit: callback is 3, expected a function",
@@ -38,11 +50,16 @@ def test_all_ranks_are_told_what_differs_and_go_on():
     assert first == second
     *told, may_differ, looks_different = first
     told = dict(told)
-    assert told.keys() == DIFFERING.keys() | BAD.keys()
+    assert told.keys() == DIFFERING.keys() | BAD.keys() | OTHERS.keys()
     for name, difference in DIFFERING.items():
         head, rest = told[name].split("\n", 1)
         assert head == "ValueError: fit: rank 1 was given other arguments than rank 0:"
         assert re.fullmatch(f"  {difference} on rank 0\nall ranks must call fit with the same ones", rest), rest
+    for name, difference in OTHERS.items():
+        function = name.split()[0].replace("evaluate", "predict")  # which it calls
+        head, rest = told[name].split("; ")
+        assert re.fullmatch(f"ValueError: {function}: rank 1 was given {difference}", head), head
+        assert rest.startswith(f"all ranks must call {function} with the same arguments")
     for name, message in BAD.items():
         assert told[name].startswith(message)
     assert may_differ

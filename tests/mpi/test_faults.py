@@ -17,10 +17,14 @@ FAULTS = {
     "arguments": (2, "rank 1 was given other arguments than rank 0:\n  seed.0: 1 given, 0 on rank 0"),
     "exit": (2, "SystemExit: an image is missing"),
     "first call": (2, "ValueError: data_parallel: x has 2200 examples, targets 7"),
+    "first fit": (2, "ValueError: fit: batch_size is 0"),
+    "first prediction": (2, "TypeError: predict: x is a list"),
+    "first evaluation": (2, "TypeError: evaluate: loss is 'loss'"),
+    "first statistics": (2, "ValueError: statistics: x has 0 examples"),
     "between": (2, "ValueError: between two calls"),
     "at the end": (2, "ValueError: after all calls"),
 }
-OF_ALL = ("callback", "folder", "arguments")
+OF_ALL = ("callback", "folder", "arguments", "first fit")
 REPORTS = {"layer": {1: ["a line that nobody has flushed"]}, "at the end": {0: ["done"]}}
 
 
