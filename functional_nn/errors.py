@@ -78,6 +78,8 @@ class MissingFileError(DataError, FileNotFoundError):
     True
     """
 
+    __new__ = FileNotFoundError.__new__  # type: ignore[assignment]  # ValueError's, found first, cannot make one
+
     def __str__(self) -> str:
         return str(self.args[0])
 

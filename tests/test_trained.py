@@ -11,7 +11,7 @@ import pytest
 
 import functional_nn as fnn
 from functional_nn import data, layers, losses, models
-from functional_nn.data import BadFilesError, DataError
+from functional_nn.data import BadFilesError, DataError, MissingFileError
 
 NAMES = ("cat", "dog", "fish")
 RNG = np.random.default_rng(0)
@@ -140,6 +140,13 @@ def test_bad_files_are_named_together_after_the_others_are_done(files: list[str]
         assert str(path) in str(error.errors[str(path)])
         assert f"file {number}: " in str(error)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_missing_file_error_is_made_by_its_own_new():
+    """As Dask makes one that comes from another process: ValueError's, which Python found first, refused to."""
+    error = MissingFileError.__new__(MissingFileError)
+    error.args = ("pets: there is no such directory",)
+    assert str(error) == "pets: there is no such directory"
 
 
 def test_a_folder_of_bad_files_names_ten_and_counts_the_rest(tmp_path: Path):
