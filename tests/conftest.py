@@ -10,6 +10,7 @@ set, else "dev".
 """
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
+
+# Jobs in the background of a script inherit that Ctrl-C is ignored; so would the tests, and what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def profile(environment: Mapping[str, str]) -> str:

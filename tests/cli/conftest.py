@@ -15,13 +15,6 @@ from functional_nn.cli import main
 
 QUICK = ("--model", "perceptron", "--size", "8", "--epochs", "3", "--workers", "1")
 
-CHILD = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-from functional_nn.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
 
 class Ran(NamedTuple):
     code: int

@@ -153,7 +153,6 @@ def test_training_that_nobody_watches_ends_with_its_files_whole(tmp_path: Path) 
 def test_an_interrupt_while_python_ends_prints_no_traceback() -> None:
     text = (
         "import atexit, os, signal, sys; from functional_nn.cli import main; sys.argv[1:] = ['summary', 'lenet5']\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT)); sys.exit(main())"
     )
     ran = subprocess.run([sys.executable, "-c", text], capture_output=True, check=False, text=True)

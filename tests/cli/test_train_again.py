@@ -11,14 +11,16 @@ import pytest
 
 import functional_nn as fnn
 from functional_nn.cli import main
-from tests.cli.conftest import CHILD, QUICK, Run, assert_same_network, interrupted, names, press_ctrl_c, save_pictures
+from tests.cli.conftest import QUICK, Run, assert_same_network, interrupted, names, press_ctrl_c, save_pictures
 
 
 def test_an_interrupted_run_goes_on_by_the_same_command_to_the_same_network(pets: Path, run: Run) -> None:
     options = [*QUICK[:4], "--epochs", "150", "--patience", "0"]
     assert main(["train", str(pets), "--out", "whole.npz", *options]) == 0
     command = ["train", str(pets), "--out", "pets.npz", *options]
-    with subprocess.Popen([sys.executable, "-c", CHILD, *command], stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [sys.executable, "-m", "functional_nn", *command], stderr=subprocess.PIPE, text=True
+    ) as child:
         assert child.stderr is not None
         while "epoch 2/" not in (line := child.stderr.readline()):
             assert line, "the child ended before its second epoch"
@@ -42,7 +44,7 @@ def test_an_interrupted_run_goes_on_by_the_same_command_to_the_same_network(pets
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
 def test_a_second_run_into_the_same_file_is_refused_while_the_first_is_at_work(pets: Path, run: Run) -> None:
     first = ["train", str(pets), "--out", "pets.npz", *QUICK[:4], "--epochs", "2000", "--patience", "0"]
-    with subprocess.Popen([sys.executable, "-c", CHILD, *first], stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen([sys.executable, "-m", "functional_nn", *first], stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         while "epoch 2/" not in (line := child.stderr.readline()):
             assert line, "the child ended before its second epoch"

@@ -16,7 +16,7 @@ import functional_nn as fnn
 from functional_nn.cli import fitted
 from functional_nn.cli.run_record import RunRecord
 from functional_nn.parallel import Processes
-from tests.cli.conftest import CHILD, QUICK, Run, assert_same_network, interrupted, names
+from tests.cli.conftest import QUICK, Run, assert_same_network, interrupted, names
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "send_fds"), reason="there are no such processes here")
 
@@ -96,7 +96,7 @@ def test_a_command_that_is_ended_leaves_no_process_and_goes_on_from_its_epochs(
 ) -> None:
     command = ["train", str(pets), "--out", "pets.npz", *LONG, "--processes", "4"]
     with subprocess.Popen(
-        [sys.executable, "-c", CHILD, *command], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-m", "functional_nn", *command], stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as child:
         assert child.stderr is not None
         while "epoch 2/" not in (line := child.stderr.readline()):

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 
 import pytest
 
@@ -163,10 +162,7 @@ def test_peers_that_are_not_installed_are_left_out_and_named(monkeypatch, capsys
     ],
 )
 def test_an_interrupt_from_the_keyboard_is_answered_in_a_line(command, arguments, lines, answer, tmp_path):
-    """The signal goes to all processes of the group, as Ctrl-C sends it, when the command has printed some lines.
-
-    Tests that run in the background of a script inherit that the signal is ignored: the command gets it back.
-    """
+    """The signal goes to all processes of the group, as Ctrl-C sends it, when the command has printed some lines."""
     words = ["-u", "-m", f"experiments.{command}", *arguments_of(command, *arguments), "--out", str(tmp_path)]
     with subprocess.Popen(
         [sys.executable, *words],
@@ -174,7 +170,6 @@ def test_an_interrupt_from_the_keyboard_is_answered_in_a_line(command, arguments
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         for _ in range(lines):
             assert process.stdout.readline()

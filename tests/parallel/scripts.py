@@ -16,7 +16,6 @@ import numpy as np
 import functional_nn as fnn
 from functional_nn import layers, losses, optim
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a script in the background inherits that it is ignored
 x, labels = np.random.default_rng(0).standard_normal((16, 3)).astype(np.float32), np.arange(16) % 2
 model = fnn.serial(f=layers.dense(4), a=layers.tanh, o=layers.dense(2))
 loss = losses.softmax_cross_entropy

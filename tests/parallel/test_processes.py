@@ -37,8 +37,8 @@ def test_it_prints_as_its_call_and_starts_as_many_processes_less_this_one(n):
     assert own_helpers() == []  # none before the block
     with comm as inside:
         assert inside is comm
+        fit(comm)  # by its end the system shows the command of every process that has been started
         assert len(own_helpers()) == n - 1
-        fit(comm)
     assert own_helpers() == []
 
 
@@ -72,6 +72,7 @@ def test_one_block_may_follow_another_and_not_stand_within_it():
     comm = fnn.processes(2)
     for _ in range(2):
         with comm:
+            fit(comm)
             first = own_helpers()
             with refused(RuntimeError, "processes(2): is in use already; make another one for another block"), comm:
                 pass

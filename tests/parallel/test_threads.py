@@ -91,7 +91,6 @@ params = model.init(np.random.default_rng(0), (32, 32, 3))
 step = fnn.data_parallel(fnn.value_and_grad(model, losses.softmax_cross_entropy), workers=2)
 x, labels = np.zeros((50_000, 32, 32, 3), np.float32), np.zeros(50_000, int)
 step(params, x[:128], labels[:128])
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a script in the background inherits that it is ignored
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     step(params, x, labels)

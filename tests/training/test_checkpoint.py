@@ -114,7 +114,6 @@ def test_the_file_is_written_before_the_callbacks_and_only_then(tmp_path):
 
 
 def test_an_interrupt_says_how_to_go_on(tmp_path):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit that it is ignored
     path = tmp_path / "run.npz"
     with pytest.raises(fnn.Interrupted, match=r"after 2 whole epochs; go on by the same call again: .*run\.npz$"):
         fit(checkpoint=path, callback=lambda r: os.kill(os.getpid(), signal.SIGINT) if len(r.history) == 2 else None)
@@ -122,7 +121,6 @@ def test_an_interrupt_says_how_to_go_on(tmp_path):
 
 
 def test_an_interrupt_within_the_writing_leaves_the_epoch_before(tmp_path, monkeypatch):
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     path, written = tmp_path / "run.npz", []
 
     def interrupted(*names):

@@ -65,7 +65,6 @@ def test_what_is_no_result_of_this_run_is_refused():
 
 
 def test_an_interrupt_gives_the_whole_epochs_and_goes_on_to_the_same_bits():
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit that it is ignored
     calls = []
 
     def interrupt(x, key):
