@@ -74,7 +74,8 @@ def compare(work: Work, peers: list[str], steps: int, *, processes: bool) -> lis
     if work.mode == "fit":
         steps = max(4, steps // 12)
     names = ["threads", *(["processes"] if several else []), *able]
-    seconds = alternate(names, work, steps, warmup=1 if work.mode == "fit" else 5)
+    # at the pace of a first epoch, which reads its data for the first time, a block would be one epoch: a first one
+    seconds = alternate(names, work, steps, warmup=2 if work.mode == "fit" else 5)
     pairs = [("threads", peer) for peer in able]
     pairs += [("processes", peer) for peer in ("torch", "threads") if several and peer in seconds]
     return [_comparison(work, contestant, peer, seconds[contestant], seconds[peer]) for contestant, peer in pairs]
