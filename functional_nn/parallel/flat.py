@@ -11,7 +11,7 @@ from functional_nn import tree
 from functional_nn.arguments import ARRAYS
 from functional_nn.nodes import Tree
 
-__all__ = ["Arrays", "Flat", "Layout", "axes_of", "layout_of", "row_major"]
+__all__ = ["Arrays", "Flat", "Layout", "axes_of", "compact", "layout_of", "row_major"]
 
 Arrays = list[np.ndarray]
 # of arrays: their shapes, dtypes and the order of their axes in memory, the outermost first; None: row-major
@@ -85,6 +85,14 @@ def layout_of(arrays: Arrays) -> Layout:
 def axes_of(array: np.ndarray) -> tuple[int, ...]:
     """Return the order of an array's axes in memory, the outermost first."""
     return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+
+
+def compact(array: np.ndarray) -> np.ndarray:
+    """Return an array without gaps in memory, its axes in their order, as messages give it back."""
+    if array.flags.c_contiguous:
+        return array
+    axes = axes_of(array)
+    return np.ascontiguousarray(array.transpose(axes)).transpose(np.argsort(axes))
 
 
 def row_major(leaf: Any) -> Any:

@@ -15,7 +15,7 @@ from functional_nn.blas import one_blas_thread
 from functional_nn.compose.parts import check_layer
 from functional_nn.layer import Layer, Params
 from functional_nn.parallel import Comm, Ranks, check_comm, own_share, together
-from functional_nn.parallel.flat import row_major
+from functional_nn.parallel.flat import compact, row_major
 from functional_nn.training.evaluation import as_transform, check_batch, check_same_data
 from functional_nn.training.grad import BatchTransform
 
@@ -88,7 +88,7 @@ def with_statistics(
 
     def noted() -> dict[Path, list[Moments]]:
         for i in own_share(-(-len(x) // step), ranks):
-            model.apply(params, prepare(row_major(x[i * step : (i + 1) * step]), None))
+            model.apply(params, prepare(compact(x[i * step : (i + 1) * step]), None))
         return moments
 
     with one_blas_thread():

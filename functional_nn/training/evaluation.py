@@ -15,7 +15,7 @@ from functional_nn.content import show
 from functional_nn.layer import Layer, Params
 from functional_nn.loss import Loss, check_loss
 from functional_nn.parallel import Comm, Ranks, check_comm, check_same_call, in_order, own_share, together
-from functional_nn.parallel.flat import row_major
+from functional_nn.parallel.flat import compact, row_major
 from functional_nn.saving.description import summed
 from functional_nn.training.chunks import MOST_PREDICTED, chunk_size
 from functional_nn.training.grad import BatchTransform
@@ -153,7 +153,7 @@ def _own_pieces(
     params = tree.map(row_major, params)  # as every rank has them, and each part
 
     def task(i: int) -> np.ndarray:
-        part = row_major(x[own[i] * chunk : (own[i] + 1) * chunk])
+        part = compact(x[own[i] * chunk : (own[i] + 1) * chunk])
         return model.apply(params, prepare(part, None))
 
     in_order(task, len(own), workers or ranks.threads, lambda _, piece: pieces.append(piece))

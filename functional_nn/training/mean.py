@@ -13,7 +13,7 @@ from functional_nn import keys, tree
 from functional_nn.layer import Params, Shape
 from functional_nn.parallel import Ranks, in_order
 from functional_nn.parallel.binary_tree import TreeSum, own_leaves, sum_over_ranks
-from functional_nn.parallel.flat import row_major
+from functional_nn.parallel.flat import compact, row_major
 from functional_nn.training.evaluation import count_hits
 from functional_nn.training.grad import GradFunction, ValueAndGrad
 
@@ -39,13 +39,15 @@ class Batch:
         return self.shape[0]
 
     def part(self, start: int, stop: int) -> Part:
-        """Return x and targets of the examples from start to stop, in row-major order as every rank has them.
+        """Return x and targets of the examples from start to stop, without gaps in memory, as every rank has them.
 
         What is not cut stays as it is.
         """
         if self.order is None and start == 0 and stop >= len(self):
             return self.x, self.targets
-        chosen = slice(start, stop) if self.order is None else self.order[start:stop]
+        if self.order is None:
+            return compact(self.x[start:stop]), compact(self.targets[start:stop])
+        chosen = self.order[start:stop]  # of which NumPy chooses the order in memory: not the same for a copy of x
         return row_major(self.x[chosen]), row_major(self.targets[chosen])
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import functional_nn as fnn
 from functional_nn import layers, losses
-from functional_nn.parallel.flat import layout_of, row_major
+from functional_nn.parallel.flat import compact, layout_of, row_major
 from functional_nn.parallel.packing import Memory, packed, packed_task, unpacked
 from tests.parallel.leftovers import open_files
 from tests.refusals import refused
@@ -101,6 +101,19 @@ def test_row_major_order_is_that_of_all_ranks(array):
     assert here.flags.c_contiguous
     assert there.flags.c_contiguous
     assert here.tobytes() == there.tobytes()
+
+
+@given(arrays(), st.integers(0, 2))
+def test_a_part_without_gaps_has_the_order_that_it_has_in_a_copy(array, start):
+    array = np.atleast_1d(array)
+    copies = [array, passed(packed(array)), passed(packed_task(array))]
+    here, *there = parts = [compact(copy[start:]) for copy in copies]
+    strides = [[part.strides[axis] for axis in range(part.ndim) if part.shape[axis] > 1] for part in parts]
+    for part in parts:
+        assert part.tobytes() == array[start:].tobytes()
+        assert not part.size or part.transpose(np.argsort([-step for step in part.strides])).flags.c_contiguous
+    if here.size:
+        assert strides[1:] == strides[:1] * len(there)
 
 
 def test_what_is_no_plain_array_is_left_as_it_is():
