@@ -58,7 +58,7 @@ class MpiRanks(Ranks):
 
     def gather(self, value: Any) -> list[Any]:
         """See `Ranks`."""
-        head, layout, _ = packed(value, least_shared=math.inf)
+        head, layout, *_ = packed(value, least_shared=math.inf)
         return [unpacked(theirs, layout, []) for theirs in self.comm.allgather(head)]
 
 

@@ -15,8 +15,9 @@ import os
 import pickle
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = ["LEAST_SHARED", "Memory", "Packed", "packed", "packed_task", "unpacke
 ALIGNMENT = 64  # bytes, of a cache line
 LEAST_SHARED = 1 << 16  # bytes of an array from which a mapping costs less than sending it
 SHARED_FOLDER = Path("/dev/shm")
+CONSTANT = Value | FunctionType | bool | None  # what cannot change; of functions, pickle says whether it sends a name
 
 
 class Memory:
@@ -82,11 +84,12 @@ def _nameless_file(size: int) -> int:
 
 
 class Packed(NamedTuple):
-    """A value as bytes, and its large arrays in shared memory."""
+    """A value as bytes, and its large arrays in shared memory; `constant`: nothing that it refers to can change."""
 
     head: bytes
     layout: Layout
     memory: Memory | None
+    constant: bool = False
 
 
 class _Pickler(pickle.Pickler):
@@ -121,16 +124,23 @@ def packed_task(task: Any, least_shared: float = LEAST_SHARED) -> Packed:
     """
     from cloudpickle import CloudPickler
 
+    constant = True
+
     class Pickler(CloudPickler):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
+            nonlocal constant
             if isinstance(obj, Value):
+                constant &= obj.call is not None
                 return reduced(obj)
             if type(obj) is CodeType:  # cloudpickle leaves its file out, and with it the lines of a traceback
                 return _of_file, (obj.co_filename, *self.dispatch_table[CodeType](obj))
             known = _reduced_array(obj)
-            return super().reducer_override(obj) if known is NotImplemented else known
+            known = super().reducer_override(obj) if known is NotImplemented else known
+            # functions and classes that are sent by name are left to pickle, those sent by value are not
+            constant &= known is NotImplemented and (isinstance(obj, FunctionType | type) or _is_frozen(obj))
+            return known
 
-    return packed(task, Pickler, least_shared)
+    return packed(task, Pickler, least_shared)._replace(constant=constant)
 
 
 def unpacked(head: bytes, layout: Layout, descriptors: list[int]) -> Any:
@@ -140,6 +150,13 @@ def unpacked(head: bytes, layout: Layout, descriptors: list[int]) -> Any:
     memory = Memory(layout, descriptors[0], own=True)
     memory.close()
     return pickle.loads(head, buffers=memory.copies[0])
+
+
+def _is_frozen(obj: Any) -> bool:
+    """Return whether this is a frozen dataclass, such as `value_and_grad` returns, with fields that cannot change."""
+    if not is_dataclass(obj) or not getattr(obj, "__dataclass_params__").frozen:  # noqa: B009
+        return False
+    return all(isinstance(getattr(obj, field.name), CONSTANT) for field in fields(obj))
 
 
 def _of_file(name: str, code: Callable[..., CodeType], parts: tuple[Any, ...]) -> CodeType:

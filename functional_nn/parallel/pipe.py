@@ -46,7 +46,7 @@ class Pipe:
 
     def send(self, value: Any, *, pack: Packed | None = None) -> None:
         """Send a value, or what is packed already. Raises `ClosedError` where the other process has ended."""
-        head, layout, memory = packed(value) if pack is None else pack
+        head, layout, memory, _ = packed(value) if pack is None else pack
         try:
             self._post(pickle.dumps((head, layout)), memory)
         finally:

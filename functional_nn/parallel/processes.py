@@ -21,7 +21,7 @@ from pickle import PicklingError
 from selectors import EVENT_READ, DefaultSelector
 from time import perf_counter
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -40,6 +40,14 @@ SPIN_SECONDS = 1e-3  # a core that sleeps takes 0.1 ms to wake: as long as a sum
 SECONDS_TO_END = 5.0
 
 
+class _Session(NamedTuple):
+    """What the other processes serve: the task, as it was given and as it was sent, and this process's ranks."""
+
+    task: tuple[Callable[..., None], tuple[Any, ...], Any]
+    pack: Packed
+    ranks: ProcessRanks
+
+
 class Processes:
     """See `processes`.
 
@@ -51,7 +59,7 @@ class Processes:
         self.size = check_size("processes: n", count("processes", "n", n))
         self._helpers: list[subprocess.Popen[bytes]] = []
         self._pipes: dict[int, Pipe] = {}
-        self._session: Any = None  # what the helpers serve now: see `session`
+        self._session: _Session | None = None  # what the helpers serve now
         self._open, self._owner = False, 0  # the owner: the process that started the others
         self._at_work = threading.Lock()
 
@@ -89,13 +97,16 @@ class Processes:
     def session(self, function: Callable[..., None], *arguments: Any) -> Iterator[ProcessRanks]:
         """Do the same with a function that answers `ranks.requests()`, until another task comes.
 
-        The arguments are compared as they are sent: what they refer to may have changed since the last call.
+        Arguments that can change are compared as they are sent: what they refer to may have changed since the last
+        call.
         """
         with self._working():
-            pack = self._packed(function, arguments, least_shared=math.inf)
-            if self._session is None or self._session[0] != pack.head:
-                self._session = (pack.head, self._begin(pack))
-            yield self._session[1]
+            task = function, arguments, np.geterr()
+            if self._session is None or not self._session.pack.constant or self._session.task != task:
+                pack = self._packed(function, arguments, least_shared=math.inf)
+                if self._session is None or self._session.pack.head != pack.head:
+                    self._session = _Session(task, pack, self._begin(pack))
+            yield self._session.ranks
 
     def request(self, rank: int, value: Any, arrays: list[np.ndarray]) -> None:
         """Ask a rank that serves a session."""

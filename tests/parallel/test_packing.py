@@ -50,7 +50,7 @@ def arrays(draw, dtypes=tuple(DTYPES)):
 
 def passed(pack):
     """What the other process gets: a message brings it a descriptor of its own."""
-    head, layout, memory = pack
+    head, layout, memory, _ = pack
     value = unpacked(head, layout, [] if memory is None else [os.dup(memory.descriptor)])
     if memory is not None:
         memory.close()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 import functional_nn as fnn
 from functional_nn import layers, losses, tree
+from functional_nn.training.grad import ValueAndGrad
 from tests.refusals import refused
 
 X = np.arange(16.0)[:, np.newaxis]
@@ -53,6 +57,64 @@ def test_what_a_gradient_function_holds_may_change_from_call_to_call():
         for scale in (1.0, 2.0, 0.5):
             grad_fn.scale = scale
             assert step(PARAMS, X, X)[0] == fnn.data_parallel(grad_fn, chunk=4)(PARAMS, X, X)[0]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    held: Any = None
+
+    def __call__(self, params, x, targets, *, key=None):
+        return LOSS_AND_GRAD(params, x, targets)
+
+
+def of_layer(layer, transform=None):
+    return ValueAndGrad(fnn.serial(f=layers.dense(1), l=layer), losses.mean_squared_error, transform=transform)
+
+
+def closure():
+    held = [1.0]
+    return lambda params, x: held[0] * x
+
+
+BY_HAND = fnn.Layer("by hand", apply=np.multiply, vjp=lambda params, x, **_: (x, lambda dy: ({}, dy)))
+STANDARDIZE = fnn.data.standardize(X)
+# what can change where the caller keeps it, or cannot
+GRAD_FUNCTIONS = {
+    "a library's": (of_layer(layers.relu), True),
+    "a library's, with a transform": (of_layer(layers.leaky_relu(0.2), STANDARDIZE), True),
+    "with a function of its own": (of_layer(layers.relu, closure()), False),
+    "a layer of its own": (of_layer(BY_HAND), False),
+    "with an array": (of_layer(fnn.bind(layers.dense(1), {"w": np.ones((1, 1))})), False),
+    "a partial one": (partial(LOSS_AND_GRAD, key=None), False),
+    "a bound method": (LOSS_AND_GRAD.__call__, False),
+    "with an object": (Scaled(), False),
+    "frozen, with a list": (Frozen([1.0]), False),
+    "frozen, with a dict": (Frozen({"a": 1.0}), False),
+}
+
+
+@pytest.mark.parametrize("name", GRAD_FUNCTIONS)
+def test_what_cannot_change_is_packed_once(name, monkeypatch):
+    grad_fn, constant = GRAD_FUNCTIONS[name]
+    packs = []
+    with fnn.processes(2) as comm:
+        pack = comm._packed
+        monkeypatch.setattr(comm, "_packed", lambda *args, **how: packs.append(pack(*args, **how)) or packs[-1])
+        with comm.session(nothing_asked, grad_fn):
+            pass
+        with comm.session(nothing_asked, grad_fn):
+            pass
+        assert len(packs) == (1 if constant else 2)
+        assert packs[0].constant is constant
+        with comm.session(nothing_asked, grad_fn, "another argument"):
+            pass
+        with np.errstate(all="raise"), comm.session(nothing_asked, grad_fn, "another argument"):
+            pass
+        assert len({pack.head for pack in packs}) == 3
+
+
+def nothing_asked(ranks, *arguments):
+    assert list(ranks.requests()) == []
 
 
 def test_gradients_unlike_the_parameters_are_refused():
