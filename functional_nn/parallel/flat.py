@@ -87,8 +87,11 @@ def axes_of(array: np.ndarray) -> tuple[int, ...]:
     return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
 
 
-def compact(array: np.ndarray) -> np.ndarray:
+def compact(leaf: Any) -> Any:
     """Return an array without gaps in memory, its axes in their order, as messages give it back."""
+    if type(leaf) not in ARRAYS:
+        return leaf  # it is refused where it is used
+    array = np.asarray(leaf)  # of a memory map, too
     if array.flags.c_contiguous:
         return array
     axes = axes_of(array)

@@ -119,6 +119,7 @@ def test_a_part_without_gaps_has_the_order_that_it_has_in_a_copy(array, start):
 def test_what_is_no_plain_array_is_left_as_it_is():
     for leaf in (np.ma.masked_array([1.0], [True]), np.float64(1.0), 2.5, None):
         assert row_major(leaf) is leaf
+        assert compact(leaf) is leaf
     assert type(row_major(np.asfortranarray(np.ones((2, 3))))) is np.ndarray
 
 
