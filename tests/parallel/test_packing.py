@@ -186,6 +186,14 @@ def test_large_maps_are_not_copied(tmp_path):
         assert len(pack.head) < 500
 
 
+def test_a_part_of_a_memory_map_is_a_plain_array(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(12.0).reshape(3, 4))
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for part in (x[1:], x[:, 1:], x.T):
+        assert type(compact(part)) is np.ndarray
+        np.testing.assert_array_equal(compact(part), part)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_file_of_numpys_own_is_mapped_too(tmp_path, order):
     np.save(tmp_path / "x.npy", np.asarray(np.arange(12.0).reshape(3, 4), order=order))
