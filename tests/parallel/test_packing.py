@@ -186,6 +186,12 @@ def test_large_maps_are_not_copied(tmp_path):
         assert len(pack.head) < 500
 
 
+def test_a_part_keeps_the_order_of_its_axes():
+    innermost = np.zeros((4, 5, 6, 32)).transpose(3, 0, 1, 2)  # the batch
+    part = compact(innermost[8:16])
+    assert part.transpose(1, 2, 3, 0).flags.c_contiguous
+
+
 def test_a_part_of_a_memory_map_is_a_plain_array(tmp_path):
     np.save(tmp_path / "x.npy", np.arange(12.0).reshape(3, 4))
     x = np.load(tmp_path / "x.npy", mmap_mode="r")
